@@ -1,0 +1,1 @@
+"""HTTP and the console: requests become commands and queries, answers become documents."""

@@ -1,0 +1,1 @@
+"""What follows the log: relay, cache invalidation, boundary ticker and legacy sync."""

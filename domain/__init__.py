@@ -1,0 +1,1 @@
+"""Facts, decisions and refusals: what the ledger means, free of any web, database or broker."""

@@ -1,0 +1,195 @@
+"""The catalog as a JSON document: read, normalised once, validated, written and compared.
+
+    {"longest_trial_days": 90,
+     "modules": [{"id", "key", "kind", "display_name", "description"?, "icon"?, "sort_order",
+                  "is_active"?, "aliases"?, "submodules": [{"id", "key", "display_name",
+                  "description"?, "menu_path"?, "permission"?, "sort_order", "is_active"?,
+                  "aliases"?, "default"?: "on" | "off"}]}],
+     "bundles": [{"key", "display_name", "description"?, "modules": [key]}]}
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, get_args
+
+from domain.catalog import Bundle, Catalog, Key, Kind, Module, Submodule
+from domain.refusals import InvalidCatalog
+
+_SNAKE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+_LONGEST_TRIAL_DAYS = 90
+
+
+def normalised(raw: str) -> str:
+    """A raw key in lower snake case: `DataManagement` and `data-management` become `data_management`."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", raw)
+    return re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_")
+
+
+def read_catalog(document: Mapping[str, Any], *, version: int) -> Catalog:
+    """The catalog that `document` describes; raw keys become aliases of the normalised ones.
+
+    Raises:
+        InvalidCatalog: names every problem, not just the first.
+    """
+    try:
+        catalog = Catalog(
+            version=version,
+            longest_trial_days=int(document.get("longest_trial_days", _LONGEST_TRIAL_DAYS)),
+            modules=tuple(_module(entry) for entry in document["modules"]),
+            bundles=tuple(_bundle(entry) for entry in document.get("bundles", ())),
+        )
+    except KeyError as missing:
+        raise InvalidCatalog([f"an entry lacks the field {missing}"]) from missing
+    except (TypeError, ValueError, AttributeError) as error:
+        raise InvalidCatalog([f"the document has another shape than a catalog's: {error}"]) from error
+    problems = list(_problems(catalog))
+    if problems:
+        raise InvalidCatalog(problems)
+    return catalog
+
+
+def write_catalog(catalog: Catalog) -> dict[str, Any]:
+    """The document `read_catalog` reads back to an equal catalog."""
+    return {
+        "longest_trial_days": catalog.longest_trial_days,
+        "modules": [_written(module) for module in catalog.modules],
+        "bundles": [
+            {**asdict(bundle), "modules": list(bundle.modules)} for bundle in catalog.bundles
+        ],
+    }
+
+
+def _written(module: Module) -> dict[str, Any]:
+    entry = asdict(module)
+    entry["aliases"] = list(module.aliases)
+    entry["submodules"] = []
+    for sub in module.submodules:
+        sub_entry = asdict(sub) | {"aliases": list(sub.aliases)}
+        sub_entry["default"] = "on" if sub_entry.pop("on_by_default") else "off"
+        entry["submodules"].append(sub_entry)
+    return entry
+
+
+def _names(entry: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    raw, aliases = str(entry["key"]), [str(alias) for alias in entry.get("aliases", ())]
+    key = normalised(raw)
+    if raw != key and raw not in aliases:
+        aliases.append(raw)
+    return key, tuple(aliases)
+
+
+def _module(entry: Mapping[str, Any]) -> Module:
+    key, aliases = _names(entry)
+    return Module(
+        id=int(entry["id"]),
+        key=Key(key),
+        kind=entry["kind"],
+        display_name=str(entry["display_name"]),
+        description=entry.get("description"),
+        icon=entry.get("icon"),
+        sort_order=int(entry["sort_order"]),
+        is_active=bool(entry.get("is_active", True)),
+        aliases=aliases,
+        submodules=tuple(_submodule(sub) for sub in entry.get("submodules", ())),
+    )
+
+
+def _submodule(entry: Mapping[str, Any]) -> Submodule:
+    key, aliases = _names(entry)
+    default = entry.get("default", "on")
+    if default not in ("on", "off"):
+        raise ValueError(f"default of submodule '{key}' is {default!r}, not 'on' or 'off'")
+    return Submodule(
+        id=int(entry["id"]),
+        key=key,
+        display_name=str(entry["display_name"]),
+        description=entry.get("description"),
+        menu_path=entry.get("menu_path"),
+        permission=entry.get("permission"),
+        sort_order=int(entry["sort_order"]),
+        is_active=bool(entry.get("is_active", True)),
+        on_by_default=default == "on",
+        aliases=aliases,
+    )
+
+
+def _bundle(entry: Mapping[str, Any]) -> Bundle:
+    return Bundle(
+        key=normalised(str(entry["key"])),
+        display_name=str(entry["display_name"]),
+        description=entry.get("description"),
+        modules=tuple(Key(normalised(str(module))) for module in entry["modules"]),
+    )
+
+
+def _problems(catalog: Catalog) -> Iterable[str]:
+    if catalog.longest_trial_days < 1:
+        yield "longest_trial_days must be at least 1"
+    for module in catalog.modules:
+        if module.kind not in get_args(Kind):
+            yield f"module '{module.key}' has the unknown kind {module.kind!r}"
+        if not _SNAKE.fullmatch(module.key):
+            yield f"'{module.key}' is not a module key in lower snake case"
+        for sub in module.submodules:
+            if not _SNAKE.fullmatch(sub.key):
+                yield f"'{module.key}.{sub.key}' is not a submodule key in lower snake case"
+    for name, keys in (
+        ("module", [m.key for m in catalog.modules]),
+        ("module id", [m.id for m in catalog.modules]),
+        ("submodule id", [s.id for m in catalog.modules for s in m.submodules]),
+        ("submodule", [f"{m.key}.{s.key}" for m in catalog.modules for s in m.submodules]),
+        ("bundle", [b.key for b in catalog.bundles]),
+    ):
+        yield from (f"{name} {key!r} appears {n} times" for key, n in Counter(keys).items() if n > 1)
+    known = {module.key for module in catalog.modules}
+    for bundle in catalog.bundles:
+        for key in bundle.modules:
+            if key not in known:
+                yield f"bundle '{bundle.key}' names the unknown module '{key}'"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogChange:
+    """One difference between two catalogs, for people and for the event that publishes it."""
+
+    what: str  # added | removed | retired | revived | changed
+    key: str
+    fields: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.key}" + (f" ({', '.join(self.fields)})" if self.fields else "")
+
+
+def compare(old: Catalog | None, new: Catalog) -> list[CatalogChange]:
+    """What publishing `new` after `old` changes, in the order of `new`, removals last."""
+    before, after = _entries(old), _entries(new)
+    changes = []
+    for key, entry in after.items():
+        was = before.get(key)
+        if was is None:
+            changes.append(CatalogChange(what="added", key=key))
+        elif was != entry:
+            fields = tuple(sorted(f for f in entry if entry[f] != was.get(f)))
+            what = "changed"
+            if "is_active" in fields:
+                what = "revived" if entry["is_active"] else "retired"
+            changes.append(CatalogChange(what=what, key=key, fields=fields))
+    changes += [CatalogChange(what="removed", key=key) for key in before if key not in after]
+    return changes
+
+
+def _entries(catalog: Catalog | None) -> dict[str, dict[str, Any]]:
+    if catalog is None:
+        return {}
+    entries: dict[str, dict[str, Any]] = {
+        "longest_trial_days": {"days": catalog.longest_trial_days}
+    }
+    for module in catalog.modules:
+        entry = asdict(module)
+        del entry["submodules"]
+        entries[module.key] = entry
+        entries |= {key: asdict(sub) for key, sub in module.by_submodule.items()}
+    entries |= {f"bundle:{bundle.key}": asdict(bundle) for bundle in catalog.bundles}
+    return entries

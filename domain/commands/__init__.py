@@ -1,0 +1,28 @@
+"""Every command as data with the function that decides it; a decision records facts or refuses."""
+
+from domain.commands.base import Command, Context
+from domain.commands.blocks import BlockAccess, ResumeOrg, SetSubmodule, SuspendOrg, UnblockAccess
+from domain.commands.bundles import ApplyBundle, RemoveBundle
+from domain.commands.grants import GrantAccess, RevokeAccess
+from domain.commands.register import RegisterOrg
+from domain.commands.status import SetStatus
+from domain.commands.trials import ConvertTrial, ExtendTrial, StartTrial
+
+__all__ = [
+    "ApplyBundle",
+    "BlockAccess",
+    "Command",
+    "Context",
+    "ConvertTrial",
+    "ExtendTrial",
+    "GrantAccess",
+    "RegisterOrg",
+    "RemoveBundle",
+    "ResumeOrg",
+    "RevokeAccess",
+    "SetStatus",
+    "SetSubmodule",
+    "StartTrial",
+    "SuspendOrg",
+    "UnblockAccess",
+]

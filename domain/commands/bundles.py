@@ -1,0 +1,61 @@
+"""Bundles: all of their billable modules at once, from the source `bundle:<key>`."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from domain.catalog import Catalog, Key
+from domain.commands.base import Command, Context, in_slot, live_grants
+from domain.commands.grants import end_grant, open_grant
+from domain.org import Org
+
+
+def bundle_source(bundle: str) -> str:
+    """The source under which a bundle grants its modules."""
+    return f"bundle:{bundle}"
+
+
+def billable_modules(catalog: Catalog, bundle: str) -> list[Key]:
+    """The active billable modules of a bundle.
+
+    Raises:
+        UnknownBundle: the catalog has none of that key.
+    """
+    modules = (catalog.by_key[key] for key in catalog.bundle(bundle).modules)
+    return [module.key for module in modules if not module.exempt and module.is_active]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyBundle(Command):
+    """Grant every billable module of `bundle` that it does not grant already."""
+
+    bundle: str
+
+    def keys(self, org: Org, catalog: Catalog) -> Iterable[Key]:
+        return billable_modules(catalog, self.bundle)
+
+    def decide(self, org: Org, context: Context) -> Sequence[str]:
+        source = bundle_source(context.catalog.bundle(self.bundle).key)
+        for key in billable_modules(context.catalog, self.bundle):
+            if in_slot(org, (key, source, None), at=context.now) is None:
+                open_grant(org, context, key, source)
+        return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveBundle(Command):
+    """End everything that `bundle` grants; what other sources give stays."""
+
+    bundle: str
+
+    def keys(self, org: Org, catalog: Catalog) -> Iterable[Key]:
+        return billable_modules(catalog, self.bundle)
+
+    def decide(self, org: Org, context: Context) -> Sequence[str]:
+        source = bundle_source(context.catalog.bundle(self.bundle).key)
+        still = set()
+        granted = [g for g in org.grants.values() if g.source == source and g.live(context.now)]
+        for grant in granted:
+            end_grant(org, context, grant, ended_by="revoked")
+            others = live_grants(org, grant.key, at=context.now)
+            still |= {f"'{g.key}' by {g.source}" for g in others if g.active(context.now)}
+        return [f"Still granted: {', '.join(sorted(still))}."] if still else ()

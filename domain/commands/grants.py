@@ -1,0 +1,140 @@
+"""Full grants: given by a source, ended by a source."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from domain.catalog import Catalog, Key
+from domain.commands.base import Command, Context, in_slot, live_grants
+from domain.facts import GrantEnded, ModuleGranted
+from domain.instants import aware, iso
+from domain.lanes import ADMIN_SOURCE, EndedBy, Grant, valid_source
+from domain.org import Org
+from domain.refusals import Backdated, GrantConflict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantAccess(Command):
+    """Give full access to `key` from one source.
+
+    Raises:
+        GrantConflict: the slot holds a live grant with other terms, unless it may be superseded.
+    """
+
+    key: Key
+    source: str = ADMIN_SOURCE
+    source_ref: str | None = None
+    starts: datetime | None = None
+    until: datetime | None = None
+    on_conflict: Literal["refuse", "supersede"] = "refuse"
+
+    def keys(self, org: Org, catalog: Catalog) -> Iterable[Key]:
+        return (self.key,)
+
+    def decide(self, org: Org, context: Context) -> Sequence[str]:
+        source = valid_source(self.source)
+        warnings = context.exempt(self.key)
+        if warnings:
+            return warnings
+        context.grantable(self.key)
+        starts, ends = context.interval(self.starts, self.until)
+        standing = in_slot(org, (self.key, source, self.source_ref), at=context.now)
+        if standing is not None:
+            if self._same_terms(standing, ends, now=context.now):
+                return ()
+            if self.on_conflict != "supersede":
+                raise GrantConflict(
+                    self.key,
+                    source=source,
+                    grant_id=standing.id,
+                    starts=iso(standing.starts),
+                    until=iso(standing.ends) if standing.ends else None,
+                )
+            if starts == context.now:  # a later start leaves the old grant until then
+                end_grant(org, context, standing, ended_by="superseded")
+            else:
+                end_grant(org, context, standing, ended_by="superseded", at=starts)
+        open_grant(org, context, self.key, source, self.source_ref, starts=starts, ends=ends)
+        return ()
+
+    def _same_terms(self, standing: Grant, ends: datetime | None, *, now: datetime) -> bool:
+        if self.starts is None:
+            return standing.ends == ends and standing.starts <= now
+        return (standing.starts, standing.ends) == (self.starts, ends)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevokeAccess(Command):
+    """End what one source, or every source, gives of `key`; `at` in the future schedules the end."""
+
+    key: Key
+    scope: Literal["source", "all"] = "source"
+    source: str | None = None
+    source_ref: str | None = None
+    at: datetime | None = None
+
+    def keys(self, org: Org, catalog: Catalog) -> Iterable[Key]:
+        return (self.key,)
+
+    def decide(self, org: Org, context: Context) -> Sequence[str]:
+        warnings = context.exempt(self.key)
+        if warnings:
+            return warnings
+        at = context.now if self.at is None else aware(self.at, field="at")
+        if at < context.now:
+            raise Backdated(field="at", value=iso(at), now=iso(context.now))
+        source = None
+        if self.scope == "source":
+            source = valid_source(self.source or ADMIN_SOURCE, trial=True)
+        ending = live_grants(
+            org, self.key, at=context.now, source=source, source_ref=self.source_ref
+        )
+        for grant in ending:
+            if grant.ends is None or grant.ends > at:
+                end_grant(org, context, grant, ended_by="revoked", at=at)
+        still = sorted({g.source for g in live_grants(org, self.key, at=at) if g.active(at)})
+        if still:
+            return [f"'{self.key}' is still granted by {', '.join(still)}."]
+        return ()
+
+
+def open_grant(
+    org: Org,
+    context: Context,
+    key: Key,
+    source: str,
+    source_ref: str | None = None,
+    *,
+    starts: datetime | None = None,
+    ends: datetime | None = None,
+) -> None:
+    """Record a full grant."""
+    starts = starts or context.now
+    context.record(
+        org,
+        ModuleGranted,
+        grant_id=context.new_id(),
+        key=key,
+        source=source,
+        source_ref=source_ref,
+        starts=starts,
+        ends=ends,
+        effective_at=starts,
+    )
+
+
+def end_grant(
+    org: Org, context: Context, grant: Grant, *, ended_by: EndedBy, at: datetime | None = None
+) -> None:
+    """Record that a grant or a trial ends, now or at a later instant."""
+    context.record(
+        org,
+        GrantEnded,
+        grant_id=grant.id,
+        key=grant.key,
+        source=grant.source,
+        source_ref=grant.source_ref,
+        ended_by=ended_by,
+        effective_at=at or context.now,
+    )

@@ -1,0 +1,190 @@
+"""Trials: once per key, extended while they run, converted without a gap."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from domain.catalog import Catalog, Key
+from domain.commands.base import Command, Context, in_slot
+from domain.commands.grants import end_grant
+from domain.effective import Effective
+from domain.facts import TrialConverted, TrialExtended, TrialStarted
+from domain.instants import iso
+from domain.lanes import ADMIN_SOURCE, TRIAL_SOURCE, Grant
+from domain.org import Org
+from domain.refusals import (
+    AlreadyEnabled,
+    EmptyInterval,
+    NotLater,
+    NotPermitted,
+    TrialAlreadyUsed,
+    TrialNotRunning,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartTrial(Command):
+    """Let the org try `key` until an end, once in its history.
+
+    Raises:
+        TrialAlreadyUsed: it was on trial before; a super admin may override, which is recorded.
+        AlreadyEnabled: a full grant is active, unless the trial may lie latent under it.
+        TrialTooLong: the end is later than the catalog's longest trial.
+    """
+
+    key: Key
+    until: datetime
+    starts: datetime | None = None
+    allow_latent: bool = False
+    override_policy: bool = False
+
+    def keys(self, org: Org, catalog: Catalog) -> Iterable[Key]:
+        return (self.key,)
+
+    def decide(self, org: Org, context: Context) -> Sequence[str]:
+        warnings = context.exempt(self.key)
+        if warnings:
+            return warnings
+        context.grantable(self.key)
+        starts, _ = context.interval(self.starts, None)
+        ends = context.trial_end(self.until, starts=starts)
+        if ends <= starts:
+            raise EmptyInterval(starts=iso(starts), until=iso(ends))
+        standing = live_trial(org, self.key, at=context.now)
+        if standing is not None and self._same_terms(standing, ends):
+            return ()
+        self._check_policy(org, context)
+        if standing is not None:
+            end_grant(org, context, standing, ended_by="superseded", at=starts)
+        start_trial(org, context, self.key, starts=starts, ends=ends)
+        return ()
+
+    def _same_terms(self, standing: Grant, ends: datetime) -> bool:
+        return standing.ends == ends and self.starts in (None, standing.starts)
+
+    def _check_policy(self, org: Org, context: Context) -> None:
+        enabled = org.lanes.own(self.key, context.now) is Effective.ENABLED
+        if enabled and not self.allow_latent:
+            sources = {
+                g.source
+                for g in org.grants.values()
+                if g.key == self.key and g.kind == "full" and g.active(context.now)
+            }
+            raise AlreadyEnabled(self.key, sources=sorted(sources))
+        used = org.used_trials.get(self.key)
+        if used is None:
+            return
+        if not self.override_policy:
+            raise TrialAlreadyUsed(
+                self.key, grant_id=used.grant_id, starts=iso(used.starts), until=iso(used.ends)
+            )
+        if not context.by.actor.may_override:
+            raise NotPermitted("Only a super admin may override the once-only rule of trials.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtendTrial(Command):
+    """Move the end of a running trial, by days from its current end or to an instant.
+
+    Raises:
+        TrialNotRunning: no trial of `key` is running.
+        NotLater: the new end is not after the current one.
+    """
+
+    key: Key
+    by_days: int | None = None
+    until: datetime | None = None
+
+    def keys(self, org: Org, catalog: Catalog) -> Iterable[Key]:
+        return (self.key,)
+
+    def decide(self, org: Org, context: Context) -> Sequence[str]:
+        trial = running_trial(org, self.key, at=context.now)
+        current = trial.ends
+        assert current is not None
+        asked = self.until or current + timedelta(days=self.by_days or 0)
+        until = context.trial_end(asked, starts=context.now)
+        if until <= current:
+            raise NotLater(self.key, until=iso(until), current=iso(current))
+        extend_trial(org, context, trial, until=until)
+        return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConvertTrial(Command):
+    """End a running trial and open a full `admin` grant at the same instant.
+
+    Raises:
+        TrialNotRunning: no trial of `key` is running.
+    """
+
+    key: Key
+
+    def keys(self, org: Org, catalog: Catalog) -> Iterable[Key]:
+        return (self.key,)
+
+    def decide(self, org: Org, context: Context) -> Sequence[str]:
+        convert_trial(org, context, running_trial(org, self.key, at=context.now))
+        return ()
+
+
+def live_trial(org: Org, key: Key, *, at: datetime) -> Grant | None:
+    """The trial of `key` that runs or is still to come."""
+    return in_slot(org, (key, TRIAL_SOURCE, None), at=at)
+
+
+def running_trial(org: Org, key: Key, *, at: datetime) -> Grant:
+    """The trial of `key` that runs at `at`."""
+    trial = live_trial(org, key, at=at)
+    if trial is None or not trial.active(at):
+        raise TrialNotRunning(key)
+    return trial
+
+
+def start_trial(
+    org: Org, context: Context, key: Key, *, starts: datetime, ends: datetime
+) -> None:
+    """Record a trial, naming the earlier one it overrides."""
+    used = org.used_trials.get(key)
+    context.record(
+        org,
+        TrialStarted,
+        grant_id=context.new_id(),
+        key=key,
+        source_ref=None,
+        starts=starts,
+        ends_at=ends,
+        overrides=used.grant_id if used else None,
+        effective_at=starts,
+    )
+
+
+def extend_trial(org: Org, context: Context, trial: Grant, *, until: datetime) -> None:
+    """Record a later end of a trial."""
+    context.record(
+        org,
+        TrialExtended,
+        grant_id=trial.id,
+        key=trial.key,
+        ends_at=until,
+        previous_ends_at=trial.ends,
+    )
+
+
+def convert_trial(org: Org, context: Context, trial: Grant) -> None:
+    """Record that a trial became a full grant; an `admin` grant that already stands is kept."""
+    standing = in_slot(org, (trial.key, ADMIN_SOURCE, None), at=context.now)
+    if standing is not None and standing.active(context.now):
+        end_grant(org, context, trial, ended_by="converted")
+        return
+    if standing is not None:
+        end_grant(org, context, standing, ended_by="superseded")
+    context.record(
+        org,
+        TrialConverted,
+        trial_id=trial.id,
+        grant_id=context.new_id(),
+        key=trial.key,
+        source=ADMIN_SOURCE,
+        source_ref=None,
+    )

@@ -1,0 +1,175 @@
+"""What can happen, as frozen and flat facts; a released one is never edited, only followed by a v2."""
+
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from eventsourcing.domain import CanMutateAggregate, MetaDomainEvent
+
+from domain.actors import Provenance
+from domain.catalog import Key
+from domain.ids import uuid7
+from domain.lanes import Category, EndedBy, Scope
+
+
+class LedgerEvent(CanMutateAggregate[str], metaclass=MetaDomainEvent):
+    """One fact of one stream.
+
+    `originator_id` is the stream, `originator_version` the place in it (an org's `org_version`).
+    `timestamp` is the instant the command was judged at, on the ledger's clock; the database adds
+    `recorded_at` and the position when it stores the fact. `effective_at` is when it takes effect.
+    """
+
+    TOPIC: ClassVar[str]
+    BY_TOPIC: ClassVar[dict[str, "type[LedgerEvent]"]] = {}
+
+    originator_id: str
+    originator_version: int
+    timestamp: datetime
+    event_id: UUID
+    actor: str
+    actor_type: str
+    on_behalf_of: str | None
+    reason: str
+    ticket: str | None
+    correlation_id: str | None
+    causation_id: str | None
+    batch_id: str | None
+    traceparent: str | None
+    effective_at: datetime
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "TOPIC" in cls.__dict__:
+            LedgerEvent.BY_TOPIC[cls.TOPIC] = cls
+
+    def apply(self, aggregate: Any) -> None:
+        aggregate.evolve(self)
+
+
+class OrgEvent(LedgerEvent):
+    """A fact of one org."""
+
+
+class OrgRegistered(OrgEvent):
+    """The org exists from now on; nothing is granted yet."""
+
+    TOPIC = "entitlements.OrgRegistered.v1"
+
+    name: str
+
+
+class ModuleGranted(OrgEvent):
+    """`source` gives full access to `key` in `[starts, ends)`; no end means until revoked."""
+
+    TOPIC = "entitlements.ModuleGranted.v1"
+
+    grant_id: str
+    key: Key
+    source: str
+    source_ref: str | None
+    starts: datetime
+    ends: datetime | None
+
+
+class TrialStarted(OrgEvent):
+    """From `starts` on the org may use `key`, up to but not including `ends_at`.
+
+    `overrides` is the earlier trial that a super admin set aside, if any.
+    """
+
+    TOPIC = "entitlements.TrialStarted.v1"
+
+    grant_id: str
+    key: Key
+    source_ref: str | None
+    starts: datetime
+    ends_at: datetime
+    overrides: str | None
+
+
+class TrialExtended(OrgEvent):
+    """The running trial now ends at `ends_at` instead of at `previous_ends_at`."""
+
+    TOPIC = "entitlements.TrialExtended.v1"
+
+    grant_id: str
+    key: Key
+    ends_at: datetime
+    previous_ends_at: datetime
+
+
+class TrialConverted(OrgEvent):
+    """The trial ends and a full grant begins at the same instant, `effective_at`; there is no gap."""
+
+    TOPIC = "entitlements.TrialConverted.v1"
+
+    trial_id: str
+    grant_id: str
+    key: Key
+    source: str
+    source_ref: str | None
+
+
+class GrantEnded(OrgEvent):
+    """The grant (or trial) ends at `effective_at`, before its own end if it had one."""
+
+    TOPIC = "entitlements.GrantEnded.v1"
+
+    grant_id: str
+    key: Key
+    source: str
+    source_ref: str | None
+    ended_by: EndedBy
+
+
+class AccessBlocked(OrgEvent):
+    """In `[starts, ends)` nothing in `scope` may be used, whatever the grants say."""
+
+    TOPIC = "entitlements.AccessBlocked.v1"
+
+    block_id: str
+    scope: Scope
+    key: Key | None
+    category: Category
+    starts: datetime
+    ends: datetime | None
+
+
+class AccessUnblocked(OrgEvent):
+    """The block ends at `effective_at`; what the grants say holds again."""
+
+    TOPIC = "entitlements.AccessUnblocked.v1"
+
+    block_id: str
+    scope: Scope
+    key: Key | None
+    category: Category
+
+
+class CatalogPublished(LedgerEvent):
+    """From now on the catalog is `document`; its version is this fact's place in the stream."""
+
+    TOPIC = "entitlements.CatalogPublished.v1"
+
+    document: dict[str, Any]
+    changes: list[str]
+    forced: bool
+
+
+def common(*, now: datetime, by: Provenance, effective_at: datetime | None) -> dict[str, Any]:
+    """What every fact carries beside its content."""
+    return {
+        "timestamp": now,
+        "event_id": uuid7(now),
+        "actor": by.actor.id,
+        "actor_type": by.actor.type,
+        "on_behalf_of": by.actor.on_behalf_of,
+        "reason": by.reason,
+        "ticket": by.ticket,
+        "correlation_id": by.correlation_id,
+        "causation_id": by.causation_id,
+        "batch_id": by.batch_id,
+        "traceparent": by.traceparent,
+        "effective_at": effective_at or now,
+    }

@@ -1,0 +1,55 @@
+"""Identifiers: orgs as callers name them, the streams that belong to them, and event ids."""
+
+import os
+import re
+from datetime import datetime
+from typing import NewType
+from uuid import UUID
+
+from domain.refusals import InvalidOrgId
+
+OrgId = NewType("OrgId", str)
+Stream = NewType("Stream", str)
+
+CATALOG_STREAM = Stream("catalog")  # never rename: stored with every event
+_ORG_PREFIX = "org-"  # never rename: stored with every event
+_ORG_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}")
+_LONGEST_NUMBER = 15  # digits a JSON number carries exactly in every client
+
+
+def org_id(raw: str | int) -> OrgId:
+    """`raw` as an org id: up to 64 letters, digits, `_`, `.` or `-`; all digits means a JSON integer.
+
+    Raises:
+        InvalidOrgId: another character, leading zeros, or a number no client can hold.
+    """
+    text = str(raw)
+    if not _ORG_ID.fullmatch(text):
+        raise InvalidOrgId(text)
+    if text.isdigit() and (text != str(int(text)) or len(text) > _LONGEST_NUMBER or text == "0"):
+        raise InvalidOrgId(text)
+    return OrgId(text)
+
+
+def org_json(org: OrgId) -> int | str:
+    """How an org id stands in JSON: an integer when it is all digits."""
+    return int(org) if org.isdigit() else org
+
+
+def org_stream(org: OrgId) -> Stream:
+    """The stream that holds everything about one org."""
+    return Stream(_ORG_PREFIX + org)
+
+
+def org_of(stream: str) -> OrgId | None:
+    """The org a stream belongs to, or None for the streams that belong to none."""
+    return OrgId(stream[len(_ORG_PREFIX) :]) if stream.startswith(_ORG_PREFIX) else None
+
+
+def uuid7(now: datetime) -> UUID:
+    """A time-ordered unique id (RFC 9562, version 7) of the millisecond `now`."""
+    milliseconds = int(now.timestamp() * 1000) & (1 << 48) - 1
+    random = int.from_bytes(os.urandom(10), "big")
+    value = milliseconds << 80 | random
+    value = value & ~(0xF << 76) | 0x7 << 76
+    return UUID(int=value & ~(0x3 << 62) | 0x2 << 62)

@@ -1,0 +1,33 @@
+"""Every instant in the ledger is aware, in UTC and of microsecond grain; intervals are half open."""
+
+from datetime import UTC, datetime
+
+from domain.refusals import NaiveTimestamp
+
+BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def aware(instant: datetime, *, field: str) -> datetime:
+    """`instant` in UTC.
+
+    Raises:
+        NaiveTimestamp: it has no time zone, so nobody can say when it is.
+    """
+    if instant.tzinfo is None:
+        raise NaiveTimestamp(field=field, value=instant.isoformat())
+    return instant.astimezone(UTC)
+
+
+def iso(instant: datetime) -> str:
+    """The one way an instant is written: `2026-01-31T12:00:00.000000Z`, so text sorts as time does."""
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def from_iso(text: str) -> datetime:
+    """The instant that `iso` wrote (any ISO 8601 text with an offset is read)."""
+    return datetime.fromisoformat(text)
+
+
+def covers(starts: datetime, ends: datetime | None, at: datetime) -> bool:
+    """Whether `at` lies in `[starts, ends)`; no end means open ended."""
+    return starts <= at and (ends is None or at < ends)

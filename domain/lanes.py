@@ -1,0 +1,100 @@
+"""The two lanes of an org: grants give access, blocks take it away and always win."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, get_args
+
+from domain.catalog import Key, module_of
+from domain.instants import covers
+from domain.refusals import InvalidSource
+
+GrantKind = Literal["full", "trial"]
+Scope = Literal["org", "module", "submodule"]
+Category = Literal["suspension", "compliance", "admin_off", "abuse"]
+EndedBy = Literal["revoked", "superseded", "converted"]
+
+CATEGORIES: tuple[Category, ...] = get_args(Category)
+TRIAL_SOURCE = "trial"
+ADMIN_SOURCE = "admin"
+
+_SOURCE = re.compile(
+    r"admin|legacy|system|trial"
+    r"|plan:[a-z0-9_.\-]{1,64}@[A-Za-z0-9_.\-]{1,32}"
+    r"|bundle:[a-z0-9_]{1,64}"
+    r"|promo:[A-Za-z0-9_.\-]{1,64}"
+)
+
+
+def valid_source(source: str, *, trial: bool = False) -> str:
+    """`source` itself.
+
+    Raises:
+        InvalidSource: not of a form `semantics.md` lists, or `trial` for a full grant.
+    """
+    if not _SOURCE.fullmatch(source) or (source == TRIAL_SOURCE and not trial):
+        raise InvalidSource(source[:120])
+    return source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """Access to `key` in `[starts, ends)`, given by one source; `ended_by` says what cut it short."""
+
+    id: str
+    key: Key
+    kind: GrantKind
+    source: str
+    source_ref: str | None
+    starts: datetime
+    ends: datetime | None
+    ended_by: EndedBy | None = None
+
+    @property
+    def slot(self) -> tuple[Key, str, str | None]:
+        """At most one live grant stands in a slot."""
+        return self.key, self.source, self.source_ref
+
+    def active(self, at: datetime) -> bool:
+        return covers(self.starts, self.ends, at)
+
+    def live(self, at: datetime) -> bool:
+        """Active or still to come."""
+        return self.ends is None or (at < self.ends and self.starts < self.ends)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """No access in `[starts, ends)` to the whole org, a module or a submodule."""
+
+    id: str
+    scope: Scope
+    key: Key | None
+    category: Category
+    starts: datetime
+    ends: datetime | None
+
+    @property
+    def slot(self) -> tuple[Scope, Key | None, Category]:
+        """At most one live block stands in a slot."""
+        return self.scope, self.key, self.category
+
+    def active(self, at: datetime) -> bool:
+        return covers(self.starts, self.ends, at)
+
+    def live(self, at: datetime) -> bool:
+        """Active or still to come."""
+        return self.ends is None or (at < self.ends and self.starts < self.ends)
+
+    def concerns(self, key: Key) -> bool:
+        """Whether `key` lies in the block's scope."""
+        return self.scope == "org" or self.key in (key, module_of(key))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsedTrial:
+    """That a key has been on trial before; it is never forgotten."""
+
+    grant_id: str
+    starts: datetime
+    ends: datetime

@@ -1,0 +1,37 @@
+"""The ledger's clock: the database's time, carried on by a clock that never steps back."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from domain.instants import BEGINNING
+
+
+def wall_clock() -> datetime:
+    """What this machine takes for the time; used until the database has told."""
+    return datetime.now(UTC)
+
+
+class LedgerClock:
+    """`now()` never falls, so a boundary that has passed stays passed whatever clocks do."""
+
+    def __init__(
+        self,
+        *,
+        wall: Callable[[], datetime] = wall_clock,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._monotonic = monotonic
+        self._at = monotonic()
+        self._told = wall()
+        self._latest = BEGINNING
+
+    def tell(self, database_time: datetime) -> None:
+        """Take over what the database says the time is."""
+        self._told, self._at = database_time, self._monotonic()
+
+    def now(self) -> datetime:
+        """The ledger's time, aware and in UTC."""
+        elapsed = timedelta(seconds=self._monotonic() - self._at)
+        self._latest = max(self._latest, self._told + elapsed)
+        return self._latest

@@ -1,0 +1,1 @@
+"""The schema, its roles and its functions, as plain SQL in numbered steps."""

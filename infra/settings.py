@@ -1,0 +1,90 @@
+"""Every setting, read from the environment here and nowhere else."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+PREFIX = "LEDGER_"
+
+
+class SettingsProblem(Exception):
+    """The environment does not make a configuration; says which variable and how to mend it."""
+
+
+class Settings(BaseModel):
+    """The configuration of one process. Names in the environment: `LEDGER_` and the field's name.
+
+    Without the prefix, because the seed names it: `ENABLE_ENTITLEMENTS_GATING`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+    database_url: str | None = Field(
+        default=None, description="PostgreSQL to use; absent: an embedded one under the data directory"
+    )
+    migration_database_url: str | None = Field(
+        default=None, description="a role that may migrate; absent: the one of the database URL"
+    )
+    data_dir: Path = Field(default=Path("var"), description="where embedded state lives")
+    pg_bin: Path | None = Field(default=None, description="directory of PostgreSQL's programs")
+    kafka_bootstrap_servers: str | None = Field(
+        default=None, description="broker; absent: invalidation stays inside PostgreSQL"
+    )
+    redis_url: str | None = Field(default=None, description="shared cache; absent: none")
+    jwt_secret: str | None = Field(
+        default=None, min_length=32, description="shared secret of HS256 tokens"
+    )
+    jwt_public_key_file: Path | None = Field(
+        default=None, description="PEM public key of RS256, ES256 or EdDSA tokens"
+    )
+    jwks_url: str | None = Field(default=None, description="where the issuer publishes its keys")
+    jwt_issuer: str = Field(default="entitlements-ledger", description="the `iss` tokens must have")
+    jwt_audience: str = Field(default="entitlements", description="the `aud` tokens must have")
+    catalog_file: Path | None = Field(
+        default=None, description="catalog to publish on first start; absent: the shipped one"
+    )
+    cache_ttl_seconds: Annotated[int, Field(ge=1, le=86_400)] = Field(
+        default=300, description="how long a cached entitlement may serve at most"
+    )
+    public_base_url: str = Field(
+        default="http://127.0.0.1:8000", description="the address callers use, for links"
+    )
+    legacy_database_url: str | None = Field(
+        default=None, description="the legacy application's database"
+    )
+    enable_entitlements_gating: bool = Field(
+        default=True, description="false is the kill switch: every check is allowed"
+    )
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
+        """The settings that the environment makes; empty variables count as absent.
+
+        Raises:
+            SettingsProblem: a variable cannot be used, or an unsafe library option is set.
+        """
+        environment = os.environ if environment is None else environment
+        if environment.get("POSTGRES_ENABLE_DB_FUNCTIONS", "n").lower() in ("y", "yes", "true", "1"):
+            raise SettingsProblem(
+                "POSTGRES_ENABLE_DB_FUNCTIONS is on: readers that follow the log would miss events. "
+                "Unset it."
+            )
+        found = {
+            field: environment[variable]
+            for field in cls.model_fields
+            if environment.get(variable := variable_of(field), "").strip()
+        }
+        try:
+            return cls.model_validate(found)
+        except ValidationError as error:
+            lines = [f"{variable_of(str(e['loc'][0]))}: {e['msg']}" for e in error.errors()]
+            raise SettingsProblem("; ".join(lines)) from error
+
+
+def variable_of(field: str) -> str:
+    """The name a setting has in the environment."""
+    name = field.upper()
+    return name if field == "enable_entitlements_gating" else PREFIX + name

@@ -1,0 +1,1 @@
+"""The ledger's storage: one append, and the library's recorder interface over it."""

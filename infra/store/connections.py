@@ -1,0 +1,77 @@
+"""Connections to PostgreSQL: as the application's role, with its time-outs, to a safe server."""
+
+import psycopg
+from psycopg import AsyncConnection, sql
+from psycopg.rows import tuple_row
+from psycopg_pool import AsyncConnectionPool
+
+APP_ROLE = "ledger_app"
+OLDEST_SERVER = 150000
+
+_LIMITS = {
+    "lock_timeout": "2s",
+    "statement_timeout": "5s",
+    "idle_in_transaction_session_timeout": "5s",
+    "transaction_timeout": "5s",  # PostgreSQL 17; before, an append is one statement
+}
+_UNSAFE = ("fsync", "full_page_writes", "synchronous_commit")
+
+
+class UnsafeDatabase(Exception):
+    """The server could lose what was acknowledged, or is too old; says what to change."""
+
+
+async def connect(url: str, *, limits: bool = True) -> AsyncConnection:
+    """An autocommit connection as the application's role.
+
+    Args:
+        limits: False for work that rightly takes longer than a request, such as a rebuild.
+    """
+    connection = await AsyncConnection.connect(url, autocommit=True, row_factory=tuple_row)
+    await prepare(connection, limits=limits)
+    return connection
+
+
+async def prepare(connection: AsyncConnection, *, limits: bool = True) -> None:
+    """Give a new connection the application's role and time-outs."""
+    if connection.info.user != APP_ROLE:
+        await connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(APP_ROLE)))
+    for name, value in _LIMITS.items():
+        if name == "transaction_timeout" and connection.info.server_version < 170000:
+            continue
+        await connection.execute(
+            "SELECT set_config(%s, %s, false)", (name, value if limits else "0")
+        )
+
+
+def reading_pool(url: str, *, size: int = 4) -> AsyncConnectionPool:
+    """The pool that reads go through; not yet open."""
+
+    async def configure(connection: AsyncConnection) -> None:
+        await connection.set_autocommit(True)
+        await prepare(connection)
+
+    return AsyncConnectionPool(
+        url, min_size=1, max_size=size, open=False, configure=configure, timeout=2.0
+    )
+
+
+def refuse_unsafe(url: str) -> None:
+    """Check once, at start-up, that the server keeps what it acknowledges.
+
+    Raises:
+        UnsafeDatabase: it does not, or is older than PostgreSQL 15.
+    """
+    with psycopg.connect(url) as connection:
+        version = connection.info.server_version
+        if version < OLDEST_SERVER:
+            raise UnsafeDatabase(
+                f"This PostgreSQL is version {version // 10000}; the ledger needs 15 or newer."
+            )
+        for setting in _UNSAFE:
+            row = connection.execute("SELECT current_setting(%s)", (setting,)).fetchone()
+            if row is None or row[0] == "off":
+                raise UnsafeDatabase(
+                    f"'{setting}' is off on this server: acknowledged events could be lost. "
+                    f"Set {setting} = on and start again."
+                )

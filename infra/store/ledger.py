@@ -1,0 +1,366 @@
+"""The ledger: load, decide, append; the same code for a preview, without the append."""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+from weakref import WeakValueDictionary
+
+import psycopg
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from domain.actors import Provenance
+from domain.catalog import Catalog
+from domain.commands import Command, Context
+from domain.decide import Outcome, decide
+from domain.facts import LedgerEvent
+from domain.ids import CATALOG_STREAM, OrgId, org_stream, uuid7
+from domain.instants import iso
+from domain.org import Org
+from domain.publishing import publish
+from domain.refusals import (
+    CommandRunning,
+    IdempotencyKeyReused,
+    PlanMismatch,
+    PlanMoved,
+    Unavailable,
+    UnknownOrg,
+    VersionMoved,
+    VersionNotReached,
+)
+from infra.clock import LedgerClock
+from infra.store.append import Append, Appended, ViewRows
+from infra.store.journal import Journal
+from infra.store.mapper import FactMapper
+from projections import current, legacy
+from projections.orgs import live_grants_by_key
+from projections.shelf import Shelf, newest_catalog
+from projections.table import OrgTable
+
+_MOST_TRIES = 10
+"""How often a command that lost a race is judged again before the caller is asked to."""
+
+Extra = Callable[[Org, Catalog, datetime], Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """Commands for one org, with everything that governs how they are carried out.
+
+    `command_id` and `fingerprint` come from an Idempotency-Key and the request; without a key
+    every order acts. `extra` makes a further part of the answer from the org as it is afterwards;
+    it is stored with the rest, so a repeat answers the same. `presume_new` spares the first look
+    for the org where it most likely does not exist; where it does, the append tells.
+    """
+
+    org: OrgId
+    commands: Sequence[Command]
+    by: Provenance
+    command_id: UUID | None = None
+    fingerprint: bytes = b""
+    if_match: int | None = None
+    dry_run: bool = False
+    plan_token: str | None = None
+    may_backdate: bool = False
+    presume_new: bool = False
+    extra: Extra | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What an order came to; `first_position` is that of its first event, None where there is none."""
+
+    org: OrgId
+    org_version: int
+    first_position: int | None
+    event_ids: tuple[str, ...]
+    topics: tuple[str, ...]
+    changed: bool
+    before: Mapping[str, str]
+    after: Mapping[str, str]
+    remaining_sources: tuple[str, ...]
+    warnings: tuple[str, ...]
+    extra: Any = None
+    plan_token: str | None = None
+
+    @property
+    def positions(self) -> list[int]:
+        """The position of each event."""
+        if self.first_position is None:
+            return []
+        return list(range(self.first_position, self.first_position + len(self.event_ids)))
+
+    def stored(self) -> bytes:
+        """What is kept with the command, to answer a repeat."""
+        kept = ("event_ids", "topics", "changed", "before", "after", "remaining_sources")
+        fields = {name: getattr(self, name) for name in (*kept, "warnings", "extra")}
+        return json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode()
+
+    @classmethod
+    def restored(
+        cls, org: OrgId, stored: bytes, *, version: int, first_position: int | None
+    ) -> "Answer":
+        """The answer that was kept."""
+        fields = json.loads(stored)
+        for name in ("event_ids", "topics", "remaining_sources", "warnings"):
+            fields[name] = tuple(fields[name])
+        return cls(org=org, org_version=version, first_position=first_position, **fields)
+
+
+class Ledger:
+    """Carries out orders; one at a time for each org in this process, rebased on any other's."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        table: OrgTable,
+        shelf: Shelf,
+        clock: LedgerClock,
+        pool: AsyncConnectionPool,
+    ) -> None:
+        self._journal = journal
+        self._table = table
+        self._shelf = shelf
+        self._clock = clock
+        self._pool = pool
+        self._mapper = FactMapper()
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._running: set[UUID] = set()
+
+    async def execute(self, order: Order) -> Answer:
+        """Judge an order and append what follows; a dry run stops before the append.
+
+        Raises:
+            Refusal: it cannot be done; nothing was written.
+        """
+        if order.command_id is None or order.dry_run:
+            return await self._in_turn(order)
+        if order.command_id in self._running:
+            raise CommandRunning
+        self._running.add(order.command_id)
+        try:
+            earlier = await self._earlier(order)
+            return earlier if earlier is not None else await self._in_turn(order)
+        finally:
+            self._running.discard(order.command_id)
+
+    async def publish_catalog(
+        self, document: Mapping[str, Any], *, by: Provenance, force: bool = False, dry_run: bool = False
+    ) -> tuple[Catalog, list[str]]:
+        """Publish a catalog; returns it with what it changes (nothing: no event).
+
+        Raises:
+            InvalidCatalog, ModuleStillGranted: it cannot be published.
+        """
+        async with self._turn(CATALOG_STREAM):
+            for _ in range(_MOST_TRIES):
+                async with self.reading() as connection:
+                    before = await newest_catalog(connection)
+                    granted = await live_grants_by_key(connection, at=self._clock.now())
+                catalog, changes, fact = publish(
+                    before, document, granted=granted, force=force, now=self._clock.now(), by=by
+                )
+                notes = [str(change) for change in changes]
+                if fact is None or dry_run:
+                    return catalog, notes
+                append = Append(
+                    command_id=uuid7(self._clock.now()),
+                    stream=CATALOG_STREAM,
+                    expected=catalog.version - 1,
+                    events=[(fact.event_id, self._mapper.to_stored_event(fact))],
+                )
+                if (await self._journal.append(append)).verdict == "appended":
+                    self._shelf.put(catalog)
+                    return catalog, notes
+        raise Unavailable("The catalog is being published by others at the same time; ask again.")
+
+    def reading(self) -> "Reading":
+        """A connection for reading; failures to get one become `Unavailable`."""
+        return Reading(self._pool)
+
+    async def _in_turn(self, order: Order) -> Answer:
+        async with self._turn(org_stream(order.org)):
+            for attempt in range(_MOST_TRIES):
+                presume_new = order.presume_new and attempt == 0
+                org = current.copied(await self._load(order, presume_new=presume_new))
+                version = org.version
+                await self._check_version(order, version)
+                now = max(self._clock.now(), org.modified_on)
+                context = Context(
+                    catalog=self._shelf.catalog,
+                    now=now,
+                    by=order.by,
+                    may_backdate=order.may_backdate,
+                )
+                outcome = decide(org, order.commands, context)
+                answer = self._answer(order, outcome, org, context)
+                token = plan_token(order, outcome, version=version, catalog=context.catalog)
+                _check_plan(order, token)
+                if order.dry_run:
+                    return replace(answer, plan_token=token)
+                if not outcome.changed and order.command_id is None:
+                    return answer
+                appended = await self._append(order, answer, org, outcome.facts, expected=version)
+                if appended.verdict != "conflict":
+                    return self._settled(order, answer, appended, org)
+                self._table.moved(order.org, version=appended.version)
+        raise Unavailable(f"Organisation {order.org} is being changed by many at once; ask again.")
+
+    async def _load(self, order: Order, *, presume_new: bool) -> Org:
+        if presume_new:
+            return Org.blank(org_stream(order.org))
+        try:
+            try:
+                return (await self._table.get(order.org, min_version=order.if_match or 0)).org
+            except VersionNotReached:
+                return (await self._table.get(order.org)).org
+        except UnknownOrg:
+            return Org.blank(org_stream(order.org))
+
+    async def _append(
+        self,
+        order: Order,
+        answer: Answer,
+        org: Org,
+        facts: Sequence[LedgerEvent],
+        *,
+        expected: int,
+    ) -> Appended:
+        views = None
+        if facts:
+            views = ViewRows(
+                name=org.name, state=current.written(org), granted=legacy.written(org)
+            )
+        return await self._journal.append(
+            Append(
+                command_id=order.command_id or uuid7(self._clock.now()),
+                stream=org.id,
+                expected=expected,
+                events=[(fact.event_id, self._mapper.to_stored_event(fact)) for fact in facts],
+                views=views,
+                fingerprint=order.fingerprint or None,
+                response=answer.stored() if order.command_id else None,
+            )
+        )
+
+    def _settled(self, order: Order, answer: Answer, appended: Appended, org: Org) -> Answer:
+        if appended.verdict == "known" and appended.response is not None:
+            self._table.moved(order.org, version=appended.version)
+            _check_fingerprint(order, appended.fingerprint)
+            return Answer.restored(
+                order.org,
+                appended.response,
+                version=appended.version,
+                first_position=appended.first_position,
+            )
+        if answer.changed:
+            self._table.moved(order.org, version=org.version)
+            self._table.put(org)
+        return replace(
+            answer, org_version=appended.version, first_position=appended.first_position
+        )
+
+    async def _earlier(self, order: Order) -> Answer | None:
+        async with self.reading() as connection:
+            cursor = await connection.execute(
+                "SELECT fingerprint, version, first_position, response FROM ledger.commands"
+                " WHERE command_id = %s",
+                (order.command_id,),
+            )
+            row = await cursor.fetchone()
+        if row is None:
+            return None
+        fingerprint, version, first_position, response = row
+        _check_fingerprint(order, fingerprint)
+        return Answer.restored(
+            order.org, response, version=version, first_position=first_position
+        )
+
+    async def _check_version(self, order: Order, version: int) -> None:
+        if order.if_match is None or order.if_match == version:
+            return
+        async with self.reading() as connection:
+            cursor = await connection.execute(
+                "SELECT version, topic, convert_from(state, 'UTF8')::json, recorded_at"
+                " FROM ledger.events WHERE stream = %s AND version > %s ORDER BY version LIMIT 20",
+                (org_stream(order.org), order.if_match),
+            )
+            between = [
+                {
+                    "org_version": row[0],
+                    "type": row[1],
+                    "actor": row[2]["actor"],
+                    "reason": row[2]["reason"],
+                    "recorded_at": iso(row[3]),
+                }
+                for row in await cursor.fetchall()
+            ]
+        newest = max([version, *(entry["org_version"] for entry in between)])
+        raise VersionMoved(order.org, wanted=order.if_match, current=newest, between=between)
+
+    def _answer(self, order: Order, outcome: Outcome, org: Org, context: Context) -> Answer:
+        return Answer(
+            org=order.org,
+            org_version=org.version,
+            first_position=None,
+            event_ids=tuple(str(fact.event_id) for fact in outcome.facts),
+            topics=tuple(fact.TOPIC for fact in outcome.facts),
+            changed=outcome.changed,
+            before=outcome.before,
+            after=outcome.after,
+            remaining_sources=outcome.remaining_sources,
+            warnings=outcome.warnings,
+            extra=order.extra(org, context.catalog, context.now) if order.extra else None,
+        )
+
+    def _turn(self, stream: str) -> asyncio.Lock:
+        lock = self._turns.get(stream)
+        if lock is None:
+            lock = self._turns[stream] = asyncio.Lock()
+        return lock
+
+
+class Reading:
+    """A pooled connection whose failures are refusals that callers understand."""
+
+    def __init__(self, pool: AsyncConnectionPool) -> None:
+        self._lease = pool.connection()
+
+    async def __aenter__(self) -> psycopg.AsyncConnection:
+        try:
+            return await self._lease.__aenter__()
+        except (psycopg.OperationalError, PoolTimeout) as error:
+            raise Unavailable("The ledger's database cannot be reached.") from error
+
+    async def __aexit__(self, kind: Any, error: Any, trace: Any) -> None:
+        await self._lease.__aexit__(kind, error, trace)
+        if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+            raise Unavailable("The ledger's database went away.") from error
+
+
+def plan_token(order: Order, outcome: Outcome, *, version: int, catalog: Catalog) -> str:
+    """What a preview read and would do; the same again only while nothing of it has moved."""
+    read = [order.org, version, catalog.version, outcome.before, outcome.after]
+    return f"{_request_part(order)}.{hashlib.sha256(json.dumps(read).encode()).hexdigest()[:32]}"
+
+
+def _request_part(order: Order) -> str:
+    return hashlib.sha256(order.fingerprint).hexdigest()[:16]
+
+
+def _check_plan(order: Order, token: str) -> None:
+    if order.plan_token is None or order.plan_token == token:
+        return
+    if order.plan_token.partition(".")[0] != _request_part(order):
+        raise PlanMismatch
+    raise PlanMoved(org=order.org)
+
+
+def _check_fingerprint(order: Order, stored: bytes | None) -> None:
+    if (stored or b"") != order.fingerprint:
+        raise IdempotencyKeyReused

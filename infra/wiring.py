@@ -1,0 +1,135 @@
+"""The one composition root: settings in, a running ledger out."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from psycopg_pool import AsyncConnectionPool
+
+from domain.ids import CATALOG_STREAM, OrgId, org_of
+from domain.org import Org
+from infra.clock import LedgerClock
+from infra.migrations.run import database_revision, migrate, newest_revision
+from infra.settings import Settings
+from infra.store.connections import connect, reading_pool, refuse_unsafe
+from infra.store.journal import Journal
+from infra.store.ledger import Ledger
+from projections.feed import Feed
+from projections.orgs import fetch_org
+from projections.shelf import Shelf, newest_catalog
+from projections.table import OrgTable
+
+
+class SchemaBehind(Exception):
+    """The database is not at the revision this code needs, and may not be migrated from here."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What runs in one process."""
+
+    settings: Settings
+    clock: LedgerClock
+    pool: AsyncConnectionPool
+    shelf: Shelf
+    table: OrgTable
+    feed: Feed
+    ledger: Ledger
+
+
+class Ears:
+    """Carries what the feed tells to the clock, the table and the catalog's shelf."""
+
+    def __init__(self, *, clock: LedgerClock, shelf: Shelf, pool: AsyncConnectionPool) -> None:
+        self._clock = clock
+        self._shelf = shelf
+        self._pool = pool
+        self.table: OrgTable | None = None
+        self._reading: set[asyncio.Task[None]] = set()
+
+    def told_time(self, now: datetime) -> None:
+        self._clock.tell(now)
+
+    def stream_moved(self, stream: str, *, version: int, position: int) -> None:
+        org_id = org_of(stream)
+        if org_id is not None and self.table is not None:
+            self.table.moved(org_id, version=version)
+        elif stream == CATALOG_STREAM and version > self._shelf.version:
+            self._read_catalog()
+
+    def start_over(self) -> None:
+        if self.table is not None:
+            self.table.clear()
+        self._read_catalog()
+
+    def _read_catalog(self) -> None:
+        task = asyncio.create_task(self.read_catalog(), name="read catalog")
+        self._reading.add(task)
+        task.add_done_callback(self._reading.discard)
+
+    async def read_catalog(self) -> None:
+        """Put the newest catalog on the shelf."""
+        async with self._pool.connection() as connection:
+            self._shelf.put(await newest_catalog(connection))
+
+
+def prepare_database(*, app_url: str, owner_url: str) -> None:
+    """Migrate where that is possible, and refuse to go on with an unsafe or an old database.
+
+    Raises:
+        SchemaBehind, UnsafeDatabase: says what to do.
+    """
+    refuse_unsafe(owner_url)
+    if database_revision(owner_url) != newest_revision():
+        migrate(owner_url)
+    if database_revision(app_url) != newest_revision():
+        raise SchemaBehind(
+            f"The schema is not at revision {newest_revision()}: run 'entitlements migrate' with "
+            "LEDGER_MIGRATION_DATABASE_URL set to a role that may create roles and schemas."
+        )
+
+
+@asynccontextmanager
+async def running(settings: Settings, *, app_url: str) -> AsyncIterator[Parts]:
+    """The parts of one process over a prepared database, closed in order at the end."""
+    clock = LedgerClock()
+    shelf = Shelf()
+    pool = reading_pool(app_url)
+    await pool.open()
+    ears = Ears(clock=clock, shelf=shelf, pool=pool)
+    feed = Feed(partial(connect, app_url), subscriber=ears, monotonic=time.monotonic)
+
+    async def fetch(org_id: OrgId) -> Org | None:
+        async with ledger.reading() as connection:
+            return await fetch_org(connection, org_id)
+
+    table = OrgTable(
+        fetch=fetch,
+        current=feed.current,
+        ttl_seconds=settings.cache_ttl_seconds,
+        monotonic=time.monotonic,
+    )
+    ears.table = table
+    journal = Journal(partial(connect, app_url), clock=clock)
+    ledger = Ledger(journal=journal, table=table, shelf=shelf, clock=clock, pool=pool)
+    try:
+        await ears.read_catalog()
+        await feed.start()
+        journal.start()
+        yield Parts(
+            settings=settings,
+            clock=clock,
+            pool=pool,
+            shelf=shelf,
+            table=table,
+            feed=feed,
+            ledger=ledger,
+        )
+    finally:
+        await journal.close()
+        await feed.close()
+        await pool.close()

@@ -1,0 +1,121 @@
+"""The change feed inside PostgreSQL: follows the log by position; a notification only wakes it."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Protocol
+
+import psycopg
+from psycopg import AsyncConnection
+
+POLL_SECONDS = 1.0
+LATEST_SECONDS = 5.0  # without a successful poll for this long, nobody may rely on the feed
+_PAGE = 2_000
+_PAUSE_SECONDS = 0.2
+
+_POLL = """
+    SELECT h.epoch, h.position, clock_timestamp(), e.position, e.stream, e.version
+      FROM ledger.head h
+      LEFT JOIN LATERAL (SELECT position, stream, version FROM ledger.events
+                          WHERE position > %s ORDER BY position LIMIT %s) e ON true
+     ORDER BY e.position
+"""
+
+
+class Subscriber(Protocol):
+    """Who hears of changes."""
+
+    def told_time(self, now: datetime) -> None:
+        """The database's clock."""
+
+    def stream_moved(self, stream: str, *, version: int, position: int) -> None:
+        """A stream got a new event."""
+
+    def start_over(self) -> None:
+        """Anything may have changed: the log is of another epoch, or was cut."""
+
+
+class Feed:
+    """Tells a subscriber, in order, of every event after the position it began at."""
+
+    def __init__(
+        self,
+        connect: Callable[[], Awaitable[AsyncConnection]],
+        *,
+        subscriber: Subscriber,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._connect = connect
+        self._subscriber = subscriber
+        self._monotonic = monotonic
+        self._epoch: int | None = None
+        self._position = 0
+        self._polled = float("-inf")
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def position(self) -> int:
+        """The last position told."""
+        return self._position
+
+    def current(self) -> bool:
+        """Whether the feed was up to date within the last few seconds."""
+        return self._monotonic() - self._polled < LATEST_SECONDS
+
+    async def start(self) -> None:
+        """Begin at the present end of the log.
+
+        Raises:
+            psycopg.Error: the database cannot be reached.
+        """
+        connection = await self._connect()
+        await self._poll(connection)
+        self._task = asyncio.create_task(self._follow(connection), name="feed")
+
+    async def close(self) -> None:
+        """Stop following."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _follow(self, connection: AsyncConnection | None) -> None:
+        while True:
+            try:
+                if connection is None:
+                    connection = await self._connect()
+                await connection.execute("LISTEN ledger")
+                while True:
+                    await self._poll(connection)
+                    async for _ in connection.notifies(timeout=POLL_SECONDS, stop_after=1):
+                        pass
+            except psycopg.Error:
+                if connection is not None:
+                    with contextlib.suppress(Exception):
+                        await connection.close()
+                connection = None
+                await asyncio.sleep(_PAUSE_SECONDS)
+            except asyncio.CancelledError:
+                if connection is not None:
+                    await connection.close()
+                raise
+
+    async def _poll(self, connection: AsyncConnection) -> None:
+        while True:
+            started = self._monotonic()
+            cursor = await connection.execute(_POLL, (self._position, _PAGE), prepare=True)
+            rows = await cursor.fetchall()
+            epoch, head, now = rows[0][:3]
+            self._subscriber.told_time(now)
+            if self._epoch != epoch or head < self._position:
+                self._epoch, self._position = epoch, head
+                self._subscriber.start_over()
+            else:
+                for _, _, _, position, stream, version in rows:
+                    if position is not None:
+                        self._subscriber.stream_moved(stream, version=version, position=position)
+                        self._position = position
+            if self._position >= head:
+                self._polled = started
+                return

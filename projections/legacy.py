@@ -1,0 +1,57 @@
+"""The legacy column `enabled_modules`: `{UPPER_KEY: bool}`, right at every instant by itself."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+
+from domain.catalog import Catalog, Key
+from domain.effective import Effective
+from domain.instants import iso
+from domain.lanes import Block, Grant
+from domain.org import Org
+
+Span = tuple[datetime, datetime | None]
+
+
+def enabled_modules(catalog: Catalog, states: Mapping[Key, Effective]) -> dict[str, bool]:
+    """The legacy view of effective states: every billable module, and `USERS`, which is always on."""
+    view = {m.key.upper(): states[m.key] is not Effective.DISABLED for m in catalog.billable}
+    return view | {"USERS": True}
+
+
+def written(org: Org) -> str:
+    """The row behind the SQL function `ledger.enabled_modules`: when each module is granted.
+
+    A pure fold of the org's facts, whatever the catalog or the time:
+    `{KEY: [[from, until or null], ...]}` with blocked stretches cut out.
+    """
+    row = {}
+    modules = sorted({grant.key for grant in org.grants.values() if "." not in grant.key})
+    for key in modules:
+        grants = [grant for grant in org.grants.values() if grant.key == key]
+        blocks = [
+            block
+            for block in org.blocks.values()
+            if block.scope == "org" or (block.scope == "module" and block.key == key)
+        ]
+        spans = granted_spans(grants, blocks)
+        if spans:
+            row[key.upper()] = [[iso(a), iso(b) if b else None] for a, b in spans]
+    return json.dumps(row, separators=(",", ":"))
+
+
+def granted_spans(grants: list[Grant], blocks: list[Block]) -> list[Span]:
+    """The half-open stretches in which a grant is active and no block is, joined and in order."""
+    edges = {entry.starts for entry in (*grants, *blocks)}
+    edges |= {entry.ends for entry in (*grants, *blocks) if entry.ends is not None}
+    spans: list[Span] = []
+    ordered = sorted(edges)
+    for at, until in zip(ordered, [*ordered[1:], None], strict=True):
+        on = any(grant.active(at) for grant in grants) and not any(b.active(at) for b in blocks)
+        if not on:
+            continue
+        if spans and spans[-1][1] == at:
+            spans[-1] = (spans[-1][0], until)
+        else:
+            spans.append((at, until))
+    return spans

@@ -1,0 +1,75 @@
+"""Reading orgs from the inline view: one, a page of them, or how many hold a key."""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from psycopg import AsyncConnection
+
+from domain.catalog import Key
+from domain.ids import OrgId
+from domain.org import Org
+from projections import current
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrgRow:
+    """One line of the directory."""
+
+    org: OrgId
+    name: str
+    org_version: int
+
+
+async def fetch_org(connection: AsyncConnection, org_id: OrgId) -> Org | None:
+    """One org with its version, in one statement."""
+    cursor = await connection.execute(
+        "SELECT org_version, state FROM ledger.current_entitlements WHERE org = %s",
+        (org_id,),
+        prepare=True,
+    )
+    row = await cursor.fetchone()
+    return current.read(org_id, version=row[0], state=row[1]) if row else None
+
+
+async def list_orgs(
+    connection: AsyncConnection, *, search: str = "", after: str = "", limit: int = 50
+) -> list[OrgRow]:
+    """Orgs by id, from the one after `after`; `search` finds part of a name, or a whole id."""
+    pattern = "%" + search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+    cursor = await connection.execute(
+        """SELECT org, name, org_version FROM ledger.current_entitlements
+            WHERE (length(org), org) > (length(%(after)s), %(after)s COLLATE "C")
+              AND (%(search)s = '' OR org = %(search)s OR name ILIKE %(pattern)s)
+            ORDER BY length(org), org LIMIT %(limit)s""",
+        {"after": after, "search": search, "pattern": pattern, "limit": limit},
+    )
+    rows = await cursor.fetchall()
+    return [OrgRow(org=OrgId(org), name=name, org_version=v) for org, name, v in rows]
+
+
+async def walk_orgs(connection: AsyncConnection) -> AsyncIterator[Org]:
+    """Every org, in pages, in the order of `list_orgs`."""
+    after = ""
+    while True:
+        cursor = await connection.execute(
+            """SELECT org, org_version, state FROM ledger.current_entitlements
+                WHERE (length(org), org) > (length(%(after)s), %(after)s COLLATE "C")
+                ORDER BY length(org), org LIMIT 1000""",
+            {"after": after},
+        )
+        rows = await cursor.fetchall()
+        if not rows:
+            return
+        for org, version, state in rows:
+            yield current.read(OrgId(org), version=version, state=state)
+        after = rows[-1][0]
+
+
+async def live_grants_by_key(connection: AsyncConnection, *, at: datetime) -> Counter[Key]:
+    """How many orgs hold a live grant of each key at `at`."""
+    counts: Counter[Key] = Counter()
+    async for org in walk_orgs(connection):
+        counts.update({grant.key for grant in org.grants.values() if grant.live(at)})
+    return counts

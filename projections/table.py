@@ -1,0 +1,177 @@
+"""Orgs in memory under the cache rules: nothing is served past a boundary or below a known version.
+
+An entry lives for at most the TTL. Whoever learns of a newer version leaves a floor; a read that
+started before and arrives below the floor is discarded. One read per org is under way at a time.
+Source: `architecture.md`, "Cache rules".
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from random import uniform
+from typing import Any
+
+from domain.catalog import Catalog, Key
+from domain.effective import Effective, Lanes, effective_map
+from domain.ids import OrgId
+from domain.org import Org
+from domain.refusals import UnknownOrg, VersionNotReached
+
+MOST_ORGS = 50_000
+_MOST_TRIES = 5
+
+
+class Judged:
+    """The effective states of one org from `at` up to, but not including, `not_after`.
+
+    `rendered` keeps what was made of them, so that asking again costs nothing.
+    """
+
+    __slots__ = ("at", "catalog", "not_after", "rendered", "states")
+
+    def __init__(self, lanes: Lanes, catalog: Catalog, at: datetime) -> None:
+        self.at = at
+        self.catalog = catalog
+        self.not_after = lanes.next_boundary(after=at)
+        self.states: dict[Key, Effective] = effective_map(lanes, catalog, at)
+        self.rendered: dict[str, Any] = {}
+
+    def holds(self, catalog: Catalog, at: datetime) -> bool:
+        """Whether this is still the answer."""
+        fresh = self.at <= at and (self.not_after is None or at < self.not_after)
+        return fresh and self.catalog is catalog
+
+
+class Entry:
+    """One org at one version; `org` must not be changed."""
+
+    __slots__ = ("_judged", "expires", "lanes", "org")
+
+    def __init__(self, org: Org, *, expires: float) -> None:
+        self.org = org
+        self.lanes = org.lanes
+        self.expires = expires
+        self._judged: Judged | None = None
+
+    @property
+    def version(self) -> int:
+        return self.org.version
+
+    def judged(self, catalog: Catalog, at: datetime) -> Judged:
+        """The effective states at `at`, computed once between two boundaries."""
+        if self._judged is None or not self._judged.holds(catalog, at):
+            self._judged = Judged(self.lanes, catalog, at)
+        return self._judged
+
+
+class OrgTable:
+    """Orgs by id.
+
+    Args:
+        fetch: reads an org with its version in one statement; None where there is none.
+        current: whether changes elsewhere are known to be heard of; while not, every read goes
+            to the database.
+        ttl_seconds: how long an entry may serve, less a jitter of up to a tenth.
+        monotonic: seconds on a clock that never steps back.
+    """
+
+    def __init__(
+        self,
+        *,
+        fetch: Callable[[OrgId], Awaitable[Org | None]],
+        current: Callable[[], bool],
+        ttl_seconds: float,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._fetch = fetch
+        self._current = current
+        self._ttl = ttl_seconds
+        self._monotonic = monotonic
+        self._entries: OrderedDict[OrgId, Entry] = OrderedDict()
+        self._floors: OrderedDict[OrgId, tuple[int, float]] = OrderedDict()
+        self._fetching: dict[OrgId, asyncio.Task[Org | None]] = {}
+        self.hits = 0
+        self.misses = 0
+        self.discarded = 0
+
+    async def get(self, org_id: OrgId, *, min_version: int = 0) -> Entry:
+        """The org, at `min_version` or newer.
+
+        Raises:
+            UnknownOrg: there is none.
+            VersionNotReached: the ledger itself has not got to `min_version`.
+        """
+        entry = self.held(org_id)
+        if entry is not None and entry.version >= min_version:
+            self.hits += 1
+            return entry
+        self.misses += 1
+        if entry is not None:
+            self.moved(org_id, version=min_version)
+        entry = await self._filled(org_id)
+        if entry.version < min_version:
+            raise VersionNotReached(org_id, wanted=min_version, current=entry.version)
+        return entry
+
+    def held(self, org_id: OrgId) -> Entry | None:
+        """The org if it is here and may be served."""
+        entry = self._entries.get(org_id)
+        if entry is None or not self._current():
+            return None
+        if entry.expires <= self._monotonic():
+            del self._entries[org_id]
+            return None
+        self._entries.move_to_end(org_id)
+        return entry
+
+    def put(self, org: Org) -> Entry:
+        """Take an org in, unless a newer version is known of."""
+        entry = Entry(org, expires=self._monotonic() + self._ttl * uniform(0.9, 1.0))  # noqa: S311 - spreads load, guards nothing
+        org_id = org.org_id
+        held = self._entries.get(org_id)
+        if org.version < self._floor(org_id) or (held is not None and org.version < held.version):
+            self.discarded += 1
+            return entry
+        self._entries[org_id] = entry
+        if len(self._entries) > MOST_ORGS:
+            self._entries.popitem(last=False)
+        return entry
+
+    def moved(self, org_id: OrgId, *, version: int) -> None:
+        """The org is at `version` or newer: what is older goes, and stays out."""
+        held = self._entries.get(org_id)
+        if held is not None and held.version < version:
+            del self._entries[org_id]
+        self._floors[org_id] = (max(version, self._floor(org_id)), self._monotonic() + self._ttl)
+        self._floors.move_to_end(org_id)
+        while len(self._floors) > MOST_ORGS:
+            self._floors.popitem(last=False)
+
+    def clear(self) -> None:
+        """Forget everything but the floors."""
+        self._entries.clear()
+
+    def _floor(self, org_id: OrgId) -> int:
+        version, expires = self._floors.get(org_id, (0, 0.0))
+        return version if expires > self._monotonic() else 0
+
+    async def _filled(self, org_id: OrgId) -> Entry:
+        for _ in range(_MOST_TRIES):
+            task = self._fetching.get(org_id)
+            if task is None:
+                task = asyncio.create_task(self._read(org_id))
+                self._fetching[org_id] = task
+            org = await asyncio.shield(task)
+            if org is None:
+                raise UnknownOrg(org_id)
+            entry = self.put(org)
+            if org.version >= self._floor(org_id):
+                break
+        return entry
+
+    async def _read(self, org_id: OrgId) -> Org | None:
+        try:
+            return await self._fetch(org_id)
+        finally:
+            del self._fetching[org_id]

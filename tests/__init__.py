@@ -1,0 +1,1 @@
+"""Tests, in rooms that mirror the product's, and of the architecture that keeps them apart."""

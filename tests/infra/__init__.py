@@ -1,0 +1,1 @@
+"""Tests of the room that touches the world outside the process."""

@@ -1,0 +1,1 @@
+"""Tests of the embedded PostgreSQL, against real servers and real kills."""
