@@ -6,7 +6,6 @@ MAKEFLAGS += --no-print-directory
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 PORT ?= 8000
-KAFKA ?=
 PYTHON := python3.13 python3.12 python3.11 python3
 UV_VERSION := 0.13.9
 
@@ -19,8 +18,8 @@ help: ## this list
 venv: .venv/.installed ## install into .venv, nothing when it is fresh (PYTHON=/path/to/python)
 	@:
 
-run: venv ## serve the demo on http://127.0.0.1:8000 (PORT=8000, KAFKA=1 adds a broker)
-	@exec .venv/bin/entitlements serve --demo --host 127.0.0.1 --port '$(PORT)' $(if $(KAFKA),--kafka)
+run: venv ## serve the demo on http://127.0.0.1:8000 (PORT=8000)
+	@exec .venv/bin/entitlements serve --demo --host 127.0.0.1 --port '$(PORT)'
 
 test: venv ## every test
 	@.venv/bin/python -m pytest

@@ -1,1 +1,1 @@
-"""HTTP and the console: requests become commands and queries, answers become documents."""
+"""HTTP: the seed's contract, the native routes, and who may ask for what."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from domain.refusals import InvalidReason
+from domain.texts import LONGEST_REFERENCE, LONGEST_TICKET, text
 
 SHORTEST_REASON = 10  # characters
 LONGEST_REASON = 500  # characters
@@ -27,7 +28,8 @@ class Provenance:
     """The actor, the reason and the chain of causes that one command leaves on all of its facts.
 
     Raises:
-        InvalidReason: the reason is not of 10 to 500 characters (white space at the ends not counted).
+        InvalidReason: it has not 10 to 500 characters (white space at the ends not counted).
+        InvalidText: a text has characters that cannot be kept.
     """
 
     actor: Actor
@@ -42,3 +44,9 @@ class Provenance:
         object.__setattr__(self, "reason", self.reason.strip())
         if not SHORTEST_REASON <= len(self.reason) <= LONGEST_REASON:
             raise InvalidReason(length=len(self.reason))
+        text(self.reason, field="reason", longest=LONGEST_REASON)
+        text(self.actor.id, field="actor", longest=LONGEST_REFERENCE)
+        if self.ticket is not None:
+            object.__setattr__(
+                self, "ticket", text(self.ticket, field="ticket", longest=LONGEST_TICKET)
+            )

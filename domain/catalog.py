@@ -96,15 +96,17 @@ class Catalog:
         return frozenset(self.walk())
 
     @cached_property
-    def _spellings(self) -> dict[str, Key]:
-        spellings: dict[str, Key] = {}
+    def _by_spelling(self) -> dict[str, Key]:
+        return dict(self.spellings())
+
+    def spellings(self) -> Iterator[tuple[str, Key]]:
+        """Every spelling in lower case, aliases included, with the key it stands for."""
         for module in self.modules:
             for name in (module.key, *module.aliases):
-                spellings[name.lower()] = module.key
+                yield name.lower(), module.key
                 for key, sub in module.by_submodule.items():
                     for sub_name in (sub.key, *sub.aliases):
-                        spellings[f"{name}.{sub_name}".lower()] = key
-        return spellings
+                        yield f"{name}.{sub_name}".lower(), key
 
     def walk(self) -> Iterator[Key]:
         """Every key: each module before its submodules."""
@@ -118,10 +120,11 @@ class Catalog:
         Raises:
             UnknownKey: nothing in the catalog is spelled so; names the nearest keys.
         """
-        found = self._spellings.get(raw.lower())
+        found = self._by_spelling.get(raw.lower())
         if found is None:
-            nearest = get_close_matches(raw.lower(), self._spellings, n=2, cutoff=0.75)
-            raise UnknownKey(raw[:120], nearest=[self._spellings[n] for n in nearest])
+            near = get_close_matches(raw.lower(), self._by_spelling, n=6, cutoff=0.75)
+            nearest = dict.fromkeys(self._by_spelling[spelling] for spelling in near)
+            raise UnknownKey(raw[:120], nearest=list(nearest)[:2])
         return found
 
     def resolve_module(self, raw: str) -> Key:

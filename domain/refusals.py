@@ -2,7 +2,7 @@
 
 Refusal
 ├── Unacceptable             what was asked makes no sense, whatever the state
-│   ├── InvalidReason · NaiveTimestamp · InvalidOrgId · InvalidSource
+│   ├── InvalidReason · InvalidText · NaiveTimestamp · InvalidOrgId · InvalidSource
 │   ├── Backdated · NotInFuture · EmptyInterval · TrialTooLong
 │   ├── UnknownKey · UnknownBundle · InvalidCatalog
 │   └── IdempotencyKeyReused · PlanMismatch
@@ -53,6 +53,17 @@ class InvalidReason(Unacceptable):
     def __init__(self, *, length: int) -> None:
         super().__init__(
             f"A reason has 10 to 500 characters; this one has {length}.", length=length
+        )
+
+
+class InvalidText(Unacceptable):
+    code = "invalid_text"
+
+    def __init__(self, *, field: str, longest: int) -> None:
+        super().__init__(
+            f"'{field}' must have 1 to {longest} characters, none of them a control character.",
+            field=field,
+            longest=longest,
         )
 
 

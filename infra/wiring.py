@@ -1,18 +1,23 @@
 """The one composition root: settings in, a running ledger out."""
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from psycopg_pool import AsyncConnectionPool
 
+from domain.actors import Actor, Provenance
 from domain.ids import CATALOG_STREAM, OrgId, org_of
 from domain.org import Org
+from infra.catalog import default_document
 from infra.clock import LedgerClock
+from infra.database import database
 from infra.migrations.run import database_revision, migrate, newest_revision
 from infra.settings import Settings
 from infra.store.connections import connect, reading_pool, refuse_unsafe
@@ -22,6 +27,12 @@ from projections.feed import Feed
 from projections.orgs import fetch_org
 from projections.shelf import Shelf, newest_catalog
 from projections.table import OrgTable
+
+
+FIRST_START = Provenance(
+    actor=Actor(id="entitlements-ledger", type="system"),
+    reason="The first start publishes the catalog it was given.",
+)
 
 
 class SchemaBehind(Exception):
@@ -133,3 +144,22 @@ async def running(settings: Settings, *, app_url: str) -> AsyncIterator[Parts]:
         await journal.close()
         await feed.close()
         await pool.close()
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Parts]:
+    """The parts of one process, with the database started, migrated and given a first catalog."""
+    with database(settings) as where:
+        prepare_database(app_url=where.app_url, owner_url=where.owner_url)
+        async with running(settings, app_url=where.app_url) as parts:
+            if parts.shelf.version == 0:
+                await parts.ledger.publish_catalog(first_catalog(settings), by=FIRST_START)
+            yield parts
+
+
+def first_catalog(settings: Settings) -> dict[str, Any]:
+    """The document to publish where no catalog is yet."""
+    if settings.catalog_file is None:
+        return default_document()
+    document: dict[str, Any] = json.loads(settings.catalog_file.read_text(encoding="utf-8"))
+    return document

@@ -12,6 +12,7 @@ from domain.instants import aware, iso
 from domain.lanes import ADMIN_SOURCE, EndedBy, Grant, valid_source
 from domain.org import Org
 from domain.refusals import Backdated, GrantConflict
+from domain.texts import LONGEST_REFERENCE, text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,8 @@ class GrantAccess(Command):
 
     def decide(self, org: Org, context: Context) -> Sequence[str]:
         source = valid_source(self.source)
+        if self.source_ref is not None:
+            text(self.source_ref, field="source_ref", longest=LONGEST_REFERENCE)
         warnings = context.exempt(self.key)
         if warnings:
             return warnings
@@ -51,10 +54,7 @@ class GrantAccess(Command):
                     starts=iso(standing.starts),
                     until=iso(standing.ends) if standing.ends else None,
                 )
-            if starts == context.now:  # a later start leaves the old grant until then
-                end_grant(org, context, standing, ended_by="superseded")
-            else:
-                end_grant(org, context, standing, ended_by="superseded", at=starts)
+            end_grant(org, context, standing, ended_by="superseded", at=starts)
         open_grant(org, context, self.key, source, self.source_ref, starts=starts, ends=ends)
         return ()
 

@@ -7,6 +7,7 @@ from domain.commands.base import Command, Context
 from domain.facts import OrgRegistered
 from domain.org import Org
 from domain.refusals import OrgAlreadyRegistered
+from domain.texts import LONGEST_NAME, text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,8 +22,9 @@ class RegisterOrg(Command):
     needs_registration = False
 
     def decide(self, org: Org, context: Context) -> Sequence[str]:
+        name = text(self.name, field="name", longest=LONGEST_NAME)
         if not org.registered:
-            context.record(org, OrgRegistered, name=self.name)
-        elif org.name != self.name:
+            context.record(org, OrgRegistered, name=name)
+        elif org.name != name:
             raise OrgAlreadyRegistered(org.org_id, name=org.name)
         return ()

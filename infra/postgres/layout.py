@@ -97,14 +97,13 @@ def claim(data_dir: Path) -> Layout:
         root.parent.mkdir(parents=True, exist_ok=True)
         _make(root)
         layout = Layout(root)
-        if not layout.marker.exists():
-            if any(path.name != MARKER for path in root.iterdir()):
-                raise DirectoryNotOurs(
-                    str(root),
-                    f"it is not empty and has no file `{MARKER}`. Choose an empty or new one.",
-                )
-            _write_marker(layout)
-        os.close(os.open(layout.marker, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW))
+        # Of two that start at once, one may list what the other makes: the marker comes first.
+        if any(root.iterdir()) and not layout.marker.exists():
+            raise DirectoryNotOurs(
+                str(root),
+                f"it is not empty and has no file `{MARKER}`. Choose an empty or new one.",
+            )
+        _write_marker(layout)
     except OSError as error:
         raise DirectoryNotOurs(
             str(root), f"{error}. Run as the user that made it, or choose another one."
@@ -123,9 +122,10 @@ def _make(root: Path) -> None:
 
 
 def _write_marker(layout: Layout) -> None:
-    fd = open_private(layout.marker, os.O_WRONLY)
+    fd = open_private(layout.marker, os.O_RDWR)
     try:
-        os.write(fd, _TEXT)
+        if os.fstat(fd).st_size == 0:
+            os.write(fd, _TEXT)
     finally:
         os.close(fd)
 

@@ -39,6 +39,6 @@ def command_line(pid: int) -> list[str]:
             words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         except (FileNotFoundError, ProcessLookupError):
             return []
-        return [os.fsdecode(word) for word in words]
+        return [os.fsdecode(word) for word in words if word]
     ps = ["/bin/ps", "-ww", "-o", "command=", "-p", str(pid)]
     return subprocess.run(ps, capture_output=True, text=True, check=False).stdout.split()

@@ -1,5 +1,6 @@
 """One run of the server: started, asked whether it is ready, stopped, and nothing left of it."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -92,6 +93,9 @@ class Server:
                 self._child.send_signal(how)  # our own child, not reaped yet: the pid is its
                 self._wait(seconds)
         self.bury()
+        if self._child is not None:  # else the directory may be somebody else's
+            with contextlib.suppress(OSError):
+                socket_dir(self._layout).rmdir()  # one in /tmp would stay there for ever
 
     def bury(self) -> None:
         """End what a killed server leaves behind: its backends, which are now our children."""

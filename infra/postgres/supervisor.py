@@ -72,16 +72,17 @@ class Supervisor:
         signal.signal(signal.SIGINT, self._end)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         kernel.adopt_orphans()
+        _log(f"supervisor {os.getpid()} begins")
         cluster.check_version(self._layout, self._binaries)
         who = identity.choose(self._layout, self._binaries)
         cluster.make(self._layout, self._binaries, who)
-        _log(f"supervisor {os.getpid()}, {self._binaries.bin_dir}, {who.way} as uid {who.uid}")
+        _log(f"{self._binaries.bin_dir}, {who.way} as uid {who.uid}")
         server = Server(self._layout, self._binaries, who)
         try:
             self._keep(server)
         finally:
             server.stop()
-        _log("stopped")
+        _log(f"supervisor {os.getpid()} ends")
 
     def say(self, line: bytes) -> None:
         """Tell who started us, once; they may be gone."""

@@ -3,9 +3,8 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 from weakref import WeakValueDictionary
@@ -20,6 +19,7 @@ from domain.decide import Outcome, decide
 from domain.facts import LedgerEvent
 from domain.ids import CATALOG_STREAM, OrgId, org_stream, uuid7
 from domain.instants import iso
+from domain.orders import Answer, Order
 from domain.org import Org
 from domain.publishing import publish
 from domain.refusals import (
@@ -43,72 +43,6 @@ from projections.table import OrgTable
 
 _MOST_TRIES = 10
 """How often a command that lost a race is judged again before the caller is asked to."""
-
-Extra = Callable[[Org, Catalog, datetime], Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """Commands for one org, with everything that governs how they are carried out.
-
-    `command_id` and `fingerprint` come from an Idempotency-Key and the request; without a key
-    every order acts. `extra` makes a further part of the answer from the org as it is afterwards;
-    it is stored with the rest, so a repeat answers the same. `presume_new` spares the first look
-    for the org where it most likely does not exist; where it does, the append tells.
-    """
-
-    org: OrgId
-    commands: Sequence[Command]
-    by: Provenance
-    command_id: UUID | None = None
-    fingerprint: bytes = b""
-    if_match: int | None = None
-    dry_run: bool = False
-    plan_token: str | None = None
-    may_backdate: bool = False
-    presume_new: bool = False
-    extra: Extra | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What an order came to; `first_position` is that of its first event, None where there is none."""
-
-    org: OrgId
-    org_version: int
-    first_position: int | None
-    event_ids: tuple[str, ...]
-    topics: tuple[str, ...]
-    changed: bool
-    before: Mapping[str, str]
-    after: Mapping[str, str]
-    remaining_sources: tuple[str, ...]
-    warnings: tuple[str, ...]
-    extra: Any = None
-    plan_token: str | None = None
-
-    @property
-    def positions(self) -> list[int]:
-        """The position of each event."""
-        if self.first_position is None:
-            return []
-        return list(range(self.first_position, self.first_position + len(self.event_ids)))
-
-    def stored(self) -> bytes:
-        """What is kept with the command, to answer a repeat."""
-        kept = ("event_ids", "topics", "changed", "before", "after", "remaining_sources")
-        fields = {name: getattr(self, name) for name in (*kept, "warnings", "extra")}
-        return json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode()
-
-    @classmethod
-    def restored(
-        cls, org: OrgId, stored: bytes, *, version: int, first_position: int | None
-    ) -> "Answer":
-        """The answer that was kept."""
-        fields = json.loads(stored)
-        for name in ("event_ids", "topics", "remaining_sources", "warnings"):
-            fields[name] = tuple(fields[name])
-        return cls(org=org, org_version=version, first_position=first_position, **fields)
 
 
 class Ledger:

@@ -1,0 +1,31 @@
+"""The application: routes, errors and limits put together over the parts it is given."""
+
+from fastapi import FastAPI
+
+from api import errors
+from api.limits import BodyLimit
+from api.parts import ApiParts
+from api.routes import admin, categories, commands, directory, entitlements, operations
+
+DESCRIPTION = """May this organisation use this module, now, and who said so?
+
+Grants, trials, blocks and revocations are immutable events; what an organisation may use follows
+from them at every instant. The seed's routes answer errors under `detail`, the native ones as
+RFC 9457 problems with a stable `code`.
+"""
+
+
+def create_app(parts: ApiParts) -> FastAPI:
+    """An application over `parts`; it opens and closes nothing."""
+    app = FastAPI(
+        title="Entitlements Ledger",
+        version="1",
+        description=DESCRIPTION,
+        redoc_url=None,
+    )
+    app.state.parts = parts
+    errors.install(app)
+    app.add_middleware(BodyLimit)
+    for routes in (entitlements, categories, directory, admin, commands, operations):
+        app.include_router(routes.router)
+    return app

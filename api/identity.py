@@ -1,0 +1,77 @@
+"""Who asks, and the three gates: an org's own people, platform staff, and those who command."""
+
+from typing import Annotated
+
+from fastapi import Depends, Path, Request
+
+from api.parts import Parts
+from api.tokens import InvalidToken, Principal
+from domain.ids import OrgId, org_id
+from domain.refusals import NotPermitted
+
+NOT_YOURS = "You do not have access to this organization's entitlements"
+STAFF_ONLY = "Super admin access required"
+NO_COMMAND = "Only a super admin or a service of this organisation may change its entitlements."
+
+
+class Unauthenticated(Exception):
+    """There is no valid bearer token; `problem` says what to do about it."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+
+async def authenticated(request: Request, parts: Parts) -> Principal:
+    """The principal of the request.
+
+    Raises:
+        Unauthenticated: no bearer token, or one that proves nothing.
+    """
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Unauthenticated("Send a token: 'Authorization: Bearer <JWT>'.")
+    try:
+        return await parts.tokens.verify(token.strip())
+    except InvalidToken as error:
+        raise Unauthenticated(f"The token was refused: {error}.") from error
+
+
+Caller = Annotated[Principal, Depends(authenticated)]
+
+
+async def named_org(
+    org: Annotated[str, Path(description="an integer, or up to 64 letters, digits, `_.-`")],
+    principal: Caller,  # first of all comes a valid token
+) -> OrgId:
+    """The org a path names."""
+    return org_id(org)
+
+
+NamedOrg = Annotated[OrgId, Depends(named_org)]
+
+
+async def visible_org(org: NamedOrg, principal: Caller) -> OrgId:
+    """The org a path names, which the caller may read."""
+    if not principal.may_see(org):
+        raise NotPermitted(NOT_YOURS)
+    return org
+
+
+async def staff(principal: Caller) -> Principal:
+    """A super admin."""
+    if not principal.is_super_admin:
+        raise NotPermitted(STAFF_ONLY)
+    return principal
+
+
+async def commander(org: NamedOrg, principal: Caller) -> Principal:
+    """One who may change the org that the path names."""
+    if principal.role not in ("super_admin", "service") or not principal.may_see(org):
+        raise NotPermitted(NO_COMMAND)
+    return principal
+
+
+VisibleOrg = Annotated[OrgId, Depends(visible_org)]
+Staff = Annotated[Principal, Depends(staff)]
+Commander = Annotated[Principal, Depends(commander)]

@@ -1,0 +1,61 @@
+"""What the HTTP room is handed; it makes nothing of this itself."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Protocol
+
+from fastapi import Depends, Request
+
+from api.tokens import TokenVerifier
+from domain.orders import Answer, Order
+from projections.shelf import Shelf
+from projections.table import OrgTable
+
+
+class Ledger(Protocol):
+    """The port to the write side."""
+
+    async def execute(self, order: Order) -> Answer:
+        """Carry out an order or raise a Refusal."""
+
+    def reading(self) -> AbstractAsyncContextManager[Any]:
+        """A database connection to hand to a projection's reading function."""
+
+
+class Clock(Protocol):
+    """The ledger's clock."""
+
+    def now(self) -> datetime:
+        """Aware, in UTC, and never earlier than before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One line of readiness; `facts` are numbers a person on call wants to see."""
+
+    name: str
+    ok: bool
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiParts:
+    """The parts of one process that HTTP needs."""
+
+    ledger: Ledger
+    table: OrgTable
+    shelf: Shelf
+    clock: Clock
+    tokens: TokenVerifier
+    readiness: Callable[[], Awaitable[list[Check]]]
+
+
+def parts_of(request: Request) -> ApiParts:
+    """The parts that the application was created with."""
+    parts: ApiParts = request.app.state.parts
+    return parts
+
+
+Parts = Annotated[ApiParts, Depends(parts_of)]

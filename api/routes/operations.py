@@ -1,0 +1,28 @@
+"""For those who keep it running: alive, ready."""
+
+from typing import Any
+
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
+
+from api.parts import Parts
+
+router = APIRouter(tags=["operations"])
+
+
+@router.get("/livez")
+async def livez() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz")
+async def readyz(parts: Parts) -> Response:
+    """Whether the process can do its work: each dependency, and how far each view lags."""
+    checks = await parts.readiness()
+    ready = all(check.ok for check in checks)
+    body: dict[str, Any] = {
+        "status": "ready" if ready else "not ready",
+        "checks": {check.name: {"ok": check.ok, **check.facts} for check in checks},
+    }
+    return JSONResponse(body, status_code=200 if ready else 503)

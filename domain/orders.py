@@ -1,0 +1,80 @@
+"""What is asked of the ledger for one org, and what it answers."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from domain.actors import Provenance
+from domain.catalog import Catalog
+from domain.commands import Command
+from domain.ids import OrgId
+from domain.org import Org
+
+Extra = Callable[[Org, Catalog, datetime], Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """Commands for one org, with everything that governs how they are carried out.
+
+    `command_id` and `fingerprint` come from an Idempotency-Key and the request; without a key
+    every order acts. `extra` makes a further part of the answer from the org as it is afterwards;
+    it is stored with the rest, so a repeat answers the same. `presume_new` spares the first look
+    for the org where it most likely does not exist; where it does, the append tells.
+    """
+
+    org: OrgId
+    commands: Sequence[Command]
+    by: Provenance
+    command_id: UUID | None = None
+    fingerprint: bytes = b""
+    if_match: int | None = None
+    dry_run: bool = False
+    plan_token: str | None = None
+    may_backdate: bool = False
+    presume_new: bool = False
+    extra: Extra | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What an order came to; `first_position` is that of its first event, None where there is none."""
+
+    org: OrgId
+    org_version: int
+    first_position: int | None
+    event_ids: tuple[str, ...]
+    topics: tuple[str, ...]
+    changed: bool
+    before: Mapping[str, str]
+    after: Mapping[str, str]
+    remaining_sources: tuple[str, ...]
+    warnings: tuple[str, ...]
+    extra: Any = None
+    plan_token: str | None = None
+
+    @property
+    def positions(self) -> list[int]:
+        """The position of each event."""
+        if self.first_position is None:
+            return []
+        return list(range(self.first_position, self.first_position + len(self.event_ids)))
+
+    def stored(self) -> bytes:
+        """What is kept with the command, to answer a repeat."""
+        kept = ("event_ids", "topics", "changed", "before", "after", "remaining_sources")
+        fields = {name: getattr(self, name) for name in (*kept, "warnings", "extra")}
+        return json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode()
+
+    @classmethod
+    def restored(
+        cls, org: OrgId, stored: bytes, *, version: int, first_position: int | None
+    ) -> "Answer":
+        """The answer that was kept."""
+        fields = json.loads(stored)
+        for name in ("event_ids", "topics", "remaining_sources", "warnings"):
+            fields[name] = tuple(fields[name])
+        return cls(org=org, org_version=version, first_position=first_position, **fields)

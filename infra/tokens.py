@@ -1,0 +1,130 @@
+"""Tokens in this process: the verifier that the settings ask for, and signing for the command line."""
+
+import asyncio
+import os
+import secrets
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from api.tokens import JwtVerifier, OneKey
+from domain.ids import org_id, org_json
+from infra.clock import LedgerClock
+from infra.settings import Settings, SettingsProblem
+
+_PUBLISHED = ("RS256", "ES256", "EdDSA")
+
+
+class PublishedKeys:
+    """The keys an issuer publishes as a JSON Web Key Set, fetched off the event loop."""
+
+    def __init__(self, url: str) -> None:
+        self._client = jwt.PyJWKClient(url, cache_keys=True, timeout=5)
+
+    async def key_for(self, token: str) -> Any:
+        """The key that the token's `kid` names."""
+        signing_key = await asyncio.to_thread(self._client.get_signing_key_from_jwt, token)
+        return signing_key.key
+
+
+def verifier(settings: Settings, *, clock: LedgerClock) -> JwtVerifier:
+    """The verifier of this deployment's one algorithm family.
+
+    Raises:
+        SettingsProblem: more than one kind of key is set, or a key cannot be read.
+    """
+    kinds = [settings.jwt_secret, settings.jwt_public_key_file, settings.jwks_url]
+    if sum(kind is not None for kind in kinds) > 1:
+        raise SettingsProblem(
+            "Set one of LEDGER_JWT_SECRET, LEDGER_JWT_PUBLIC_KEY_FILE and LEDGER_JWKS_URL."
+        )
+    if settings.jwks_url is not None:
+        keys, algorithms = PublishedKeys(settings.jwks_url), _PUBLISHED
+    elif settings.jwt_public_key_file is not None:
+        public = _public_key(settings.jwt_public_key_file)
+        keys, algorithms = OneKey(public), (_algorithm(public),)
+    else:
+        keys, algorithms = OneKey(shared_secret(settings)), ("HS256",)
+    return JwtVerifier(
+        keys,
+        algorithms=algorithms,
+        issuer=settings.jwt_issuer,
+        audience=settings.jwt_audience,
+        now=clock.now,
+    )
+
+
+def shared_secret(settings: Settings) -> str:
+    """The HS256 secret: the one that is set, or one made on first use and kept (mode 0600)."""
+    if settings.jwt_secret is not None:
+        return settings.jwt_secret
+    path = settings.data_dir / "jwt_secret"
+    if not path.exists():
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        made = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+        with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(48))
+        with suppress(FileExistsError):  # another process was first: its secret is ours, too
+            os.link(made, path)
+        made.unlink()
+    return path.read_text(encoding="ascii").strip()
+
+
+def sign_token(
+    settings: Settings,
+    *,
+    role: str,
+    org: str | None = None,
+    sub: str | None = None,
+    permissions: Sequence[str] = (),
+    minutes: int = 720,
+) -> str:
+    """A token signed with the shared secret, valid for `minutes`.
+
+    Raises:
+        SettingsProblem: this deployment verifies with a public key; only its issuer can sign.
+        InvalidOrgId: `org` is not an org id.
+    """
+    if settings.jwt_public_key_file is not None or settings.jwks_url is not None:
+        raise SettingsProblem(
+            "Tokens here are verified with a public key; get one from the issuer that signs them."
+        )
+    now = datetime.now(UTC)
+    claims: dict[str, Any] = {
+        "sub": sub or f"{role}-cli",
+        "role": role,
+        "iss": settings.jwt_issuer,
+        "aud": settings.jwt_audience,
+        "iat": now,
+        "exp": now + timedelta(minutes=minutes),
+        "permissions": list(permissions),
+    }
+    if org is not None:
+        claims["org_id"] = org_json(org_id(org))
+    return jwt.encode(claims, shared_secret(settings), algorithm="HS256")
+
+
+def _public_key(path: Path) -> Any:
+    try:
+        return load_pem_public_key(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise SettingsProblem(f"LEDGER_JWT_PUBLIC_KEY_FILE cannot be read: {error}") from error
+
+
+def _algorithm(key: Any) -> str:
+    for kind, name in (
+        (RSAPublicKey, "RS256"),
+        (EllipticCurvePublicKey, "ES256"),
+        (Ed25519PublicKey, "EdDSA"),
+    ):
+        if isinstance(key, kind):
+            return name
+    raise SettingsProblem("LEDGER_JWT_PUBLIC_KEY_FILE is of a kind of key that is not supported.")
