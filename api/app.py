@@ -1,5 +1,8 @@
 """The application: routes, errors and limits put together over the parts it is given."""
 
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
 from fastapi import FastAPI
 
 from api import errors
@@ -15,15 +18,23 @@ RFC 9457 problems with a stable `code`.
 """
 
 
-def create_app(parts: ApiParts) -> FastAPI:
-    """An application over `parts`; it opens and closes nothing."""
+def create_app(open_parts: Callable[[], AbstractAsyncContextManager[ApiParts]]) -> FastAPI:
+    """An application over the parts that `open_parts` holds open while it serves."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_parts() as parts:
+            app.state.parts = parts
+            yield
+
     app = FastAPI(
         title="Entitlements Ledger",
         version="1",
         description=DESCRIPTION,
         redoc_url=None,
+        strict_content_type=False,
+        lifespan=lifespan,
     )
-    app.state.parts = parts
     errors.install(app)
     app.add_middleware(BodyLimit)
     for routes in (entitlements, categories, directory, admin, commands, operations):

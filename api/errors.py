@@ -55,6 +55,7 @@ _SEED = re.compile(
     r"/api/v1/(orgs/entitlements|organizations/entitlements"
     r"|orgs/[^/]+/(entitlements|enabled_modules)|admin/(modules|orgs|categories)(/.*)?)"
 )
+_BARE = (401, 403, 404)  # the seed's clients compare these bodies whole
 _PROBLEM = "application/problem+json"
 _MOST_ERRORS = 20
 
@@ -80,7 +81,8 @@ def answer(
     """An error body in the form that the route's clients know."""
     more = {"code": code, **({"hint": hint} if hint else {}), **(facts or {})}
     if _SEED.fullmatch(request.url.path):
-        return JSONResponse({"detail": detail} | more, status_code=status, headers=headers)
+        body = {"detail": detail} | ({} if status in _BARE else more)
+        return JSONResponse(body, status_code=status, headers=headers)
     problem = {
         "type": f"urn:entitlements-ledger:problem:{code}",
         "title": _TITLES.get(status, "Error"),
@@ -131,15 +133,15 @@ async def invalid(request: Request, error: Exception) -> JSONResponse:
     found = error.errors()
     if any(entry["type"] == "json_invalid" for entry in found):
         why = found[0].get("ctx", {}).get("error", "it cannot be read")
-        return answer(
-            request, 400, code="malformed_json", detail=f"The body is not JSON: {why}."
-        )
+        return answer(request, 400, code="malformed_json", detail=f"The body is not JSON: {why}.")
     errors = _listed(found)
+    sent_as = request.headers.get("content-type", "application/json")
+    hint = None if "json" in sent_as else "Send JSON with 'Content-Type: application/json'."
     if _SEED.fullmatch(request.url.path):
-        return answer(request, 422, code="invalid_request", detail=errors)
+        return answer(request, 422, code="invalid_request", detail=errors, hint=hint)
     sentence = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in errors)
     return answer(
-        request, 422, code="invalid_request", detail=sentence, facts={"errors": errors}
+        request, 422, code="invalid_request", detail=sentence, hint=hint, facts={"errors": errors}
     )
 
 

@@ -81,7 +81,9 @@ def version_in(tag: str | None, *, header: str) -> int | None:
     return int(found[1])
 
 
-def provenance(request: Request, principal: Principal, *, reason: str, ticket: str | None) -> Provenance:
+def provenance(
+    request: Request, principal: Principal, *, reason: str, ticket: str | None
+) -> Provenance:
     """Who says so and why; the actor is always the one the token names."""
     trace = request.headers.get("traceparent", "")
     correlation = request.headers.get("x-request-id", "")
@@ -133,5 +135,3 @@ def _command_id(principal: Principal, key: str | None) -> UUID | None:
 def last_position(answer: Answer, *, otherwise: int = 0) -> int:
     """The position of the last event of an answer."""
     return answer.positions[-1] if answer.positions else otherwise
-
-

@@ -101,12 +101,10 @@ def catalog_modules(catalog: Catalog) -> dict[str, Any]:
 def trial_expires_at(lanes: Lanes, module: Module, judged: Judged) -> str | None:
     """When the trial that makes the status ends, or ended if that is why there is none."""
     trials = [grant for grant in lanes.grants.get(module.key, ()) if grant.kind == "trial"]
-    state = judged.states[module.key]
-    if state is Effective.TRIAL:
+    if judged.states[module.key] is Effective.TRIAL:
         return iso(max(g.ends for g in trials if g.ends and g.active(judged.at)))
-    if state is Effective.DISABLED and trials:
-        if denied_by(lanes, judged.catalog, module.key, judged.at) == "trial_expired":
-            return iso(max(g.ends for g in trials if g.ends and g.ends <= judged.at))
+    if trials and denied_by(lanes, judged.catalog, module.key, judged.at) == "trial_expired":
+        return iso(max(g.ends for g in trials if g.ends and g.ends <= judged.at))
     return None
 
 

@@ -38,7 +38,7 @@ class Principal:
         return self.role == "super_admin"
 
     def may_see(self, org: OrgId) -> bool:
-        """Whether the org is the principal's own, or the principal is platform staff or a service."""
+        """Whether the org is the principal's own, or the principal is staff or a service."""
         if self.role == "super_admin" or (self.role == "service" and self.org is None):
             return True
         return self.org == org

@@ -122,7 +122,7 @@ class Catalog:
         """
         found = self._by_spelling.get(raw.lower())
         if found is None:
-            near = get_close_matches(raw.lower(), self._by_spelling, n=6, cutoff=0.75)
+            near = get_close_matches(raw.lower(), self._by_spelling, n=6, cutoff=0.6)
             nearest = dict.fromkeys(self._by_spelling[spelling] for spelling in near)
             raise UnknownKey(raw[:120], nearest=list(nearest)[:2])
         return found

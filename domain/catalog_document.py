@@ -1,70 +1,25 @@
 """The catalog as a JSON document: read, normalised once, validated, written and compared.
 
-    {"longest_trial_days": 90,
-     "modules": [{"id", "key", "kind", "display_name", "description"?, "icon"?, "sort_order",
-                  "is_active"?, "aliases"?, "submodules"?: [{"id", "key", "display_name",
-                  "description"?, "menu_path"?, "permission"?, "sort_order", "is_active"?,
-                  "aliases"?, "default"?: "on" | "off"}]}],
-     "bundles": [{"key", "display_name", "description"?, "modules": [key]}]}
+Its form stands in `domain.catalog_form`.
 """
 
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, get_args
+from typing import Any
 
-from domain.catalog import Bundle, Catalog, Key, Kind, Module, Submodule
+from domain.catalog import Bundle, Catalog, Key, Module, Submodule
+from domain.catalog_form import misshapen
 from domain.refusals import InvalidCatalog
 
 _SNAKE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
-_UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")  # neither UTF-8 nor PostgreSQL's JSON holds them
-_LONGEST_NUMBER = 15  # digits a JSON number carries exactly in every client
-_SHOWN = 80  # characters of a wrong value that its problem repeats
 _LONGEST_TRIAL_DAYS = 90
 _MOST_TRIAL_DAYS = 3650
 
-# The form of the docstring, for checking: `?` marks a field that may be absent.
-_SUBMODULE = {
-    "id": int,
-    "key": str,
-    "display_name": str,
-    "description?": str | None,
-    "menu_path?": str | None,
-    "permission?": str | None,
-    "sort_order": int,
-    "is_active?": bool,
-    "aliases?": [str],
-    "default?": ("on", "off"),
-}
-_MODULE = {
-    "id": int,
-    "key": str,
-    "kind": get_args(Kind),
-    "display_name": str,
-    "description?": str | None,
-    "icon?": str | None,
-    "sort_order": int,
-    "is_active?": bool,
-    "aliases?": [str],
-    "submodules?": [_SUBMODULE],
-}
-_BUNDLE = {"key": str, "display_name": str, "description?": str | None, "modules": [str]}
-_DOCUMENT = {"longest_trial_days?": int, "modules": [_MODULE], "bundles?": [_BUNDLE]}
-_WORDS: dict[Any, str] = {
-    str: "text",
-    str | None: "text or null",
-    bool: "true or false",
-    int: "a whole number",
-    float: "a number",
-    list: "a list",
-    dict: "an object",
-    type(None): "null",
-}
-
 
 def normalised(raw: str) -> str:
-    """A raw key in lower snake case: `DataManagement` and `data-management` become `data_management`."""
+    """A raw key in lower snake case: `DataManagement`, `data-management` → `data_management`."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", raw)
     return re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_")
 
@@ -77,7 +32,7 @@ def read_catalog(document: Mapping[str, Any], *, version: int) -> Catalog:
     Raises:
         InvalidCatalog: names every problem of the form or, where there is none, of the content.
     """
-    problems = list(_misshapen(document, _DOCUMENT, at=""))
+    problems = list(misshapen(document))
     if not problems:
         catalog = Catalog(
             version=version,
@@ -111,52 +66,6 @@ def _written(module: Module) -> dict[str, Any]:
         sub_entry["default"] = "on" if sub_entry.pop("on_by_default") else "off"
         entry["submodules"].append(sub_entry)
     return entry
-
-
-def _misshapen(value: object, form: Any, *, at: str) -> Iterator[str]:
-    match form:
-        case dict():
-            yield from _misshapen_fields(value, form, at=at)
-        case list() if isinstance(value, list):
-            for place, item in enumerate(value):
-                name = item.get("key") if isinstance(item, Mapping) else None
-                label = name[:_SHOWN] if isinstance(name, str) else place
-                yield from _misshapen(item, form[0], at=f"{at}[{label}]")
-        case list():
-            yield f"{at} is {_word(value)}, not a list"
-        case tuple():
-            if value not in form:
-                shown = repr(value[:_SHOWN]) if isinstance(value, str) else _word(value)
-                yield f"{at} is {shown}, not one of {', '.join(form)}"
-        case _:
-            yield from _misshapen_leaf(value, form, at=at)
-
-
-def _misshapen_fields(value: object, form: dict[str, Any], *, at: str) -> Iterator[str]:
-    if not isinstance(value, Mapping):
-        yield f"{at or 'the document'} is {_word(value)}, not an object"
-        return
-    for name, inner in form.items():
-        field = name.removesuffix("?")
-        if field in value:
-            yield from _misshapen(value[field], inner, at=f"{at}.{field}".lstrip("."))
-        elif field == name:
-            yield f"{at or 'the document'} lacks the field '{field}'"
-
-
-def _misshapen_leaf(value: object, form: Any, *, at: str) -> Iterator[str]:
-    if not isinstance(value, form) or (isinstance(value, bool) and form is not bool):
-        yield f"{at} is {_word(value)}, not {_WORDS[form]}"
-    elif isinstance(value, int) and abs(value) >= 10**_LONGEST_NUMBER:
-        yield f"{at} has more than {_LONGEST_NUMBER} digits"
-    elif isinstance(value, str) and form is str and not value.strip():
-        yield f"{at} is empty"
-    elif isinstance(value, str) and _UNSTORABLE.search(value):
-        yield f"{at} has a character that cannot be stored"
-
-
-def _word(value: object) -> str:
-    return _WORDS.get(type(value), type(value).__name__)
 
 
 def _names(entry: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
@@ -219,7 +128,8 @@ def _problems(catalog: Catalog) -> Iterator[str]:
         ("submodule", [f"{m.key}.{s.key}" for m in catalog.modules for s in m.submodules]),
         ("bundle", [b.key for b in catalog.bundles]),
     ):
-        yield from (f"{name} {key!r} appears {n} times" for key, n in Counter(keys).items() if n > 1)
+        repeated = ((key, n) for key, n in Counter(keys).items() if n > 1)
+        yield from (f"{name} {key!r} appears {n} times" for key, n in repeated)
     known = {module.key for module in catalog.modules}
     for bundle in catalog.bundles:
         for key, n in Counter(bundle.modules).items():

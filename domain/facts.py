@@ -1,4 +1,4 @@
-"""What can happen, as frozen and flat facts; a released one is never edited, only followed by a v2."""
+"""What can happen, as frozen and flat facts; a released one is never edited, a v2 follows it."""
 
 from datetime import datetime
 from typing import Any, ClassVar
@@ -100,7 +100,7 @@ class TrialExtended(OrgEvent):
 
 
 class TrialConverted(OrgEvent):
-    """The trial ends and a full grant begins at the same instant, `effective_at`; there is no gap."""
+    """The trial ends and a full grant begins at the same instant, `effective_at`: no gap."""
 
     TOPIC = "entitlements.TrialConverted.v1"
 

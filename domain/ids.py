@@ -18,7 +18,7 @@ _LONGEST_NUMBER = 15  # digits a JSON number carries exactly in every client
 
 
 def org_id(raw: str | int) -> OrgId:
-    """`raw` as an org id: up to 64 letters, digits, `_`, `.` or `-`; all digits means a JSON integer.
+    """`raw` as an org id: up to 64 letters, digits, `_`, `.`, `-`; all digits: a JSON integer.
 
     Raises:
         InvalidOrgId: another character, leading zeros, or a number no client can hold.

@@ -1,4 +1,4 @@
-"""Every instant in the ledger is aware, in UTC and of microsecond grain; intervals are half open."""
+"""Every instant in the ledger is aware, in UTC, to the microsecond; intervals are half open."""
 
 from datetime import UTC, datetime
 
@@ -19,7 +19,7 @@ def aware(instant: datetime, *, field: str) -> datetime:
 
 
 def iso(instant: datetime) -> str:
-    """The one way an instant is written: `2026-01-31T12:00:00.000000Z`, so text sorts as time does."""
+    """The one way an instant is written, `2026-01-31T12:00:00.000000Z`: text sorts as time does."""
     return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 

@@ -39,7 +39,7 @@ def valid_source(source: str, *, trial: bool = False) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """Access to `key` in `[starts, ends)`, given by one source; `ended_by` says what cut it short."""
+    """Access to `key` in `[starts, ends)` from one source; `ended_by` says what cut it short."""
 
     id: str
     key: Key

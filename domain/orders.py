@@ -8,12 +8,12 @@ from typing import Any
 from uuid import UUID
 
 from domain.actors import Provenance
-from domain.catalog import Catalog
+from domain.catalog import Catalog, Key
 from domain.commands import Command
 from domain.ids import OrgId
 from domain.org import Org
 
-Extra = Callable[[Org, Catalog, datetime], Any]
+Addendum = Callable[[Org, Catalog, datetime], Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +21,7 @@ class Order:
     """Commands for one org, with everything that governs how they are carried out.
 
     `command_id` and `fingerprint` come from an Idempotency-Key and the request; without a key
-    every order acts. `extra` makes a further part of the answer from the org as it is afterwards;
+    every order acts. `addendum` makes a further part of the answer from the org as it is afterwards;
     it is stored with the rest, so a repeat answers the same. `presume_new` spares the first look
     for the org where it most likely does not exist; where it does, the append tells.
     """
@@ -36,12 +36,12 @@ class Order:
     plan_token: str | None = None
     may_backdate: bool = False
     presume_new: bool = False
-    extra: Extra | None = None
+    addendum: Addendum | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What an order came to; `first_position` is that of its first event, None where there is none."""
+    """What an order came to; `first_position` is its first event's, None where there is none."""
 
     org: OrgId
     org_version: int
@@ -49,11 +49,11 @@ class Answer:
     event_ids: tuple[str, ...]
     topics: tuple[str, ...]
     changed: bool
-    before: Mapping[str, str]
-    after: Mapping[str, str]
+    before: Mapping[Key, str]
+    after: Mapping[Key, str]
     remaining_sources: tuple[str, ...]
     warnings: tuple[str, ...]
-    extra: Any = None
+    addendum: Any = None
     plan_token: str | None = None
 
     @property
@@ -66,7 +66,7 @@ class Answer:
     def stored(self) -> bytes:
         """What is kept with the command, to answer a repeat."""
         kept = ("event_ids", "topics", "changed", "before", "after", "remaining_sources")
-        fields = {name: getattr(self, name) for name in (*kept, "warnings", "extra")}
+        fields = {name: getattr(self, name) for name in (*kept, "warnings", "addendum")}
         return json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode()
 
     @classmethod

@@ -83,9 +83,7 @@ class Org(BaseAggregate[str]):
         **content: Any,
     ) -> None:
         """Let `fact` have happened: state moves on, and the fact waits to be appended."""
-        self.trigger_event(
-            fact, **common(now=now, by=by, effective_at=effective_at), **content
-        )
+        self.trigger_event(fact, **common(now=now, by=by, effective_at=effective_at), **content)
 
     def evolve(self, fact: LedgerEvent) -> None:
         """Add one fact to the state. Never decides, never raises, never asks for the time."""

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from domain.actors import Provenance
-from domain.catalog import Catalog, Key, Module, is_submodule
+from domain.catalog import Catalog, Key, Module, is_submodule, module_of
 from domain.catalog_document import CatalogChange, compare, read_catalog, write_catalog
 from domain.facts import CatalogPublished, common
 from domain.ids import CATALOG_STREAM
@@ -28,7 +28,8 @@ def publish(
 
     Raises:
         InvalidCatalog: the document contradicts itself, or moves an id to another key.
-        ModuleStillGranted: it retires or drops a key that is granted, without `force`.
+        ModuleStillGranted: it retires or drops a key that is granted, or such a key's module,
+            without `force`.
     """
     version = current.version if current else 0
     new = read_catalog(document, version=version + 1)
@@ -36,18 +37,25 @@ def publish(
     changes = compare(current, new)
     if current is not None and not changes:
         return current, [], None
-    leaving = [c.key for c in changes if c.what in ("retired", "removed") and granted.get(Key(c.key))]
+    leaving = _leaving(changes, granted)
     if leaving and not force:
-        raise ModuleStillGranted(leaving, orgs=max(granted[Key(key)] for key in leaving))
-    fact = CatalogPublished(
-        originator_id=CATALOG_STREAM,
-        originator_version=new.version,
-        **common(now=now, by=by, effective_at=now),
-        document=write_catalog(new),
-        changes=[str(change) for change in changes],
-        forced=bool(leaving),
+        raise ModuleStillGranted(leaving, orgs=max(granted[key] for key in leaving))
+    content: dict[str, Any] = {  # spelt as a dict: type checkers miss what the metaclass makes
+        "originator_id": CATALOG_STREAM,
+        "originator_version": new.version,
+        "document": write_catalog(new),
+        "changes": [str(change) for change in changes],
+        "forced": bool(leaving),
+    }
+    return new, changes, CatalogPublished(**common(now=now, by=by, effective_at=now), **content)
+
+
+def _leaving(changes: list[CatalogChange], granted: Mapping[Key, int]) -> list[Key]:
+    """The granted keys that go, whether by themselves or with their module."""
+    gone = {change.key for change in changes if change.what in ("retired", "removed")}
+    return sorted(
+        key for key, orgs in granted.items() if orgs and (key in gone or module_of(key) in gone)
     )
-    return new, changes, fact
 
 
 def _keep_ids(current: Catalog | None, new: Catalog) -> None:

@@ -52,8 +52,8 @@ async def _database(parts: Parts) -> tuple[Check, int]:
                 )
                 row = await cursor.fetchone()
     except (Refusal, psycopg.Error, PoolTimeout, TimeoutError) as error:
-        facts = {"problem": "the database cannot be reached", "kind": type(error).__name__}
-        return Check(name="database", ok=False, facts=facts), 0
+        problem = {"problem": "the database cannot be reached", "kind": type(error).__name__}
+        return Check(name="database", ok=False, facts=problem), 0
     assert row is not None
     position, epoch, revision = row
     facts = {

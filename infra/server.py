@@ -2,14 +2,19 @@
 
 import asyncio
 import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
+from typing import Any
 
 import uvicorn
+from fastapi import FastAPI
 from uvicorn.supervisors import Multiprocess
 
 from api.app import create_app
 from api.parts import ApiParts
 from infra import demo as demonstration
+from infra.clock import LedgerClock
 from infra.readiness import readiness
 from infra.settings import Settings
 from infra.tokens import sign_token, verifier
@@ -26,15 +31,39 @@ def serve(settings: Settings, *, host: str, port: int, workers: int, demo: bool)
     Raises:
         AddressInUse: the port is taken.
     """
-    listening = _listen(host, port)
-    address = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{listening.getsockname()[1]}"  # noqa: S104 - compared, not bound
-    if workers == 1:
-        _run(settings, [listening], address=address, demo=demo)
-        return
-    asyncio.run(_prepare(settings, demo=demo))
-    print(banner(settings, address, demo=demo), flush=True)  # noqa: T201 - what the command is for
-    config = uvicorn.Config("api.app:create_app", workers=workers)
-    Multiprocess(config, target=partial(_work, settings), sockets=[listening]).run()
+    verifier(
+        settings, clock=LedgerClock()
+    )  # a key that cannot be used is told before anything starts
+    with listening(host, port) as taken:
+        address = f"http://{host}:{taken.getsockname()[1]}"
+        asyncio.run(_prepare(settings, demo=demo))
+        print(banner(settings, address, demo=demo), flush=True)  # noqa: T201 - what it is for
+        config = configuration("infra.server:worker_app", factory=True, workers=workers)
+        if workers > 1:
+            Multiprocess(config, sockets=[taken]).run()
+        else:
+            uvicorn.Server(config).run(sockets=[taken])
+
+
+def worker_app() -> FastAPI:
+    """The application of one serving process, configured by its environment."""
+    return application(Settings.from_environment())
+
+
+def application(settings: Settings) -> FastAPI:
+    """The application over a ledger that is opened when serving begins."""
+
+    @asynccontextmanager
+    async def open_parts() -> AsyncIterator[ApiParts]:
+        async with opened(settings) as parts:
+            yield app_parts(parts)
+
+    return create_app(open_parts)
+
+
+def configuration(app: FastAPI | str, **more: Any) -> uvicorn.Config:
+    """How every process serves."""
+    return uvicorn.Config(app, access_log=False, log_level="warning", server_header=False, **more)
 
 
 def app_parts(parts: Parts) -> ApiParts:
@@ -77,38 +106,14 @@ def banner(settings: Settings, address: str, *, demo: bool) -> str:
     return "\n".join(lines)
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listening(host: str, port: int) -> socket.socket:
+    """A socket that listens; port 0 takes any."""
     try:
         return socket.create_server((host, port), backlog=2048, reuse_port=False)
     except OSError as error:
         raise AddressInUse(
             f"{host}:{port} cannot be listened on ({error.strerror}); choose another with --port."
         ) from error
-
-
-def _run(
-    settings: Settings, sockets: list[socket.socket], *, address: str | None, demo: bool
-) -> None:
-    config = uvicorn.Config("api.app:create_app")
-    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        runner.run(_serve(settings, sockets, address=address, demo=demo))
-
-
-def _work(settings: Settings, sockets: list[socket.socket]) -> None:
-    _run(settings, sockets, address=None, demo=False)
-
-
-async def _serve(
-    settings: Settings, sockets: list[socket.socket], *, address: str | None, demo: bool
-) -> None:
-    async with opened(settings) as parts:
-        if demo:
-            await demonstration.seed(parts)
-        app = create_app(app_parts(parts))
-        config = uvicorn.Config(app, access_log=False, log_level="warning", server_header=False)
-        if address is not None:
-            print(banner(settings, address, demo=demo), flush=True)  # noqa: T201 - its purpose
-        await uvicorn.Server(config).serve(sockets=sockets)
 
 
 async def _prepare(settings: Settings, *, demo: bool) -> None:

@@ -23,7 +23,8 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
     database_url: str | None = Field(
-        default=None, description="PostgreSQL to use; absent: an embedded one under the data directory"
+        default=None,
+        description="PostgreSQL to use; absent: an embedded one under the data directory",
     )
     migration_database_url: str | None = Field(
         default=None, description="a role that may migrate; absent: the one of the database URL"
@@ -67,10 +68,15 @@ class Settings(BaseModel):
             SettingsProblem: a variable cannot be used, or an unsafe library option is set.
         """
         environment = os.environ if environment is None else environment
-        if environment.get("POSTGRES_ENABLE_DB_FUNCTIONS", "n").lower() in ("y", "yes", "true", "1"):
+        if environment.get("POSTGRES_ENABLE_DB_FUNCTIONS", "n").lower() in (
+            "y",
+            "yes",
+            "true",
+            "1",
+        ):
             raise SettingsProblem(
-                "POSTGRES_ENABLE_DB_FUNCTIONS is on: readers that follow the log would miss events. "
-                "Unset it."
+                "POSTGRES_ENABLE_DB_FUNCTIONS is on: readers that follow the log would miss "
+                "events. Unset it."
             )
         found = {
             field: environment[variable]

@@ -1,4 +1,4 @@
-"""Tokens in this process: the verifier that the settings ask for, and signing for the command line."""
+"""Tokens: the verifier that the settings ask for, and signing for the command line."""
 
 import asyncio
 import os
@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from api.tokens import JwtVerifier, OneKey
+from api.tokens import JwtVerifier, Keys, OneKey
 from domain.ids import org_id, org_json
 from infra.clock import LedgerClock
 from infra.settings import Settings, SettingsProblem
@@ -46,6 +46,8 @@ def verifier(settings: Settings, *, clock: LedgerClock) -> JwtVerifier:
         raise SettingsProblem(
             "Set one of LEDGER_JWT_SECRET, LEDGER_JWT_PUBLIC_KEY_FILE and LEDGER_JWKS_URL."
         )
+    keys: Keys
+    algorithms: tuple[str, ...]
     if settings.jwks_url is not None:
         keys, algorithms = PublishedKeys(settings.jwks_url), _PUBLISHED
     elif settings.jwt_public_key_file is not None:

@@ -3,13 +3,13 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import Any
 
+from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from domain.actors import Actor, Provenance
@@ -17,7 +17,7 @@ from domain.ids import CATALOG_STREAM, OrgId, org_of
 from domain.org import Org
 from infra.catalog import default_document
 from infra.clock import LedgerClock
-from infra.database import database
+from infra.database import Database, database
 from infra.migrations.run import database_revision, migrate, newest_revision
 from infra.settings import Settings
 from infra.store.connections import connect, reading_pool, refuse_unsafe
@@ -27,7 +27,6 @@ from projections.feed import Feed
 from projections.orgs import fetch_org
 from projections.shelf import Shelf, newest_catalog
 from projections.table import OrgTable
-
 
 FIRST_START = Provenance(
     actor=Actor(id="entitlements-ledger", type="system"),
@@ -88,31 +87,43 @@ class Ears:
             self._shelf.put(await newest_catalog(connection))
 
 
-def prepare_database(*, app_url: str, owner_url: str) -> None:
+def prepare_database(where: Database) -> None:
     """Migrate where that is possible, and refuse to go on with an unsafe or an old database.
 
     Raises:
         SchemaBehind, UnsafeDatabase: says what to do.
     """
-    refuse_unsafe(owner_url)
-    if database_revision(owner_url) != newest_revision():
-        migrate(owner_url)
-    if database_revision(app_url) != newest_revision():
+    refuse_unsafe(where.owner_url)
+    if database_revision(where.owner_url) != newest_revision():
+        migrate(where.owner_url)
+    if database_revision(where.app_url) != newest_revision():
         raise SchemaBehind(
             f"The schema is not at revision {newest_revision()}: run 'entitlements migrate' with "
             "LEDGER_MIGRATION_DATABASE_URL set to a role that may create roles and schemas."
         )
 
 
+def dialling(where: Database) -> Callable[[], Awaitable[AsyncConnection]]:
+    """How to get a connection; an embedded server that was killed is started again first."""
+
+    async def dial() -> AsyncConnection:
+        if where.embedded is not None:
+            await asyncio.to_thread(where.embedded.ensure)
+        return await connect(where.app_url)
+
+    return dial
+
+
 @asynccontextmanager
-async def running(settings: Settings, *, app_url: str) -> AsyncIterator[Parts]:
+async def running(settings: Settings, where: Database) -> AsyncIterator[Parts]:
     """The parts of one process over a prepared database, closed in order at the end."""
     clock = LedgerClock()
     shelf = Shelf()
-    pool = reading_pool(app_url)
+    pool = reading_pool(where.app_url)
+    dial = dialling(where)
     await pool.open()
     ears = Ears(clock=clock, shelf=shelf, pool=pool)
-    feed = Feed(partial(connect, app_url), subscriber=ears, monotonic=time.monotonic)
+    feed = Feed(dial, subscriber=ears, monotonic=time.monotonic)
 
     async def fetch(org_id: OrgId) -> Org | None:
         async with ledger.reading() as connection:
@@ -125,7 +136,7 @@ async def running(settings: Settings, *, app_url: str) -> AsyncIterator[Parts]:
         monotonic=time.monotonic,
     )
     ears.table = table
-    journal = Journal(partial(connect, app_url), clock=clock)
+    journal = Journal(dial, clock=clock)
     ledger = Ledger(journal=journal, table=table, shelf=shelf, clock=clock, pool=pool)
     try:
         await ears.read_catalog()
@@ -150,8 +161,8 @@ async def running(settings: Settings, *, app_url: str) -> AsyncIterator[Parts]:
 async def opened(settings: Settings) -> AsyncIterator[Parts]:
     """The parts of one process, with the database started, migrated and given a first catalog."""
     with database(settings) as where:
-        prepare_database(app_url=where.app_url, owner_url=where.owner_url)
-        async with running(settings, app_url=where.app_url) as parts:
+        prepare_database(where)
+        async with running(settings, where) as parts:
             if parts.shelf.version == 0:
                 await parts.ledger.publish_catalog(first_catalog(settings), by=FIRST_START)
             yield parts

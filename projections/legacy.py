@@ -14,7 +14,7 @@ Span = tuple[datetime, datetime | None]
 
 
 def enabled_modules(catalog: Catalog, states: Mapping[Key, Effective]) -> dict[str, bool]:
-    """The legacy view of effective states: every billable module, and `USERS`, which is always on."""
+    """The legacy view of effective states: every billable module, and `USERS`, always on."""
     view = {m.key.upper(): states[m.key] is not Effective.DISABLED for m in catalog.billable}
     return view | {"USERS": True}
 
@@ -42,8 +42,9 @@ def written(org: Org) -> str:
 
 def granted_spans(grants: list[Grant], blocks: list[Block]) -> list[Span]:
     """The half-open stretches in which a grant is active and no block is, joined and in order."""
-    edges = {entry.starts for entry in (*grants, *blocks)}
-    edges |= {entry.ends for entry in (*grants, *blocks) if entry.ends is not None}
+    lanes: list[Grant | Block] = [*grants, *blocks]
+    edges = {entry.starts for entry in lanes}
+    edges |= {entry.ends for entry in lanes if entry.ends is not None}
     spans: list[Span] = []
     ordered = sorted(edges)
     for at, until in zip(ordered, [*ordered[1:], None], strict=True):

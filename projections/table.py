@@ -16,7 +16,7 @@ from domain.catalog import Catalog, Key
 from domain.effective import Effective, Lanes, effective_map
 from domain.ids import OrgId
 from domain.org import Org
-from domain.refusals import UnknownOrg, VersionNotReached
+from domain.refusals import Unavailable, UnknownOrg, VersionNotReached
 
 MOST_ORGS = 50_000
 _MOST_TRIES = 5
@@ -107,12 +107,7 @@ class OrgTable:
             self.hits += 1
             return entry
         self.misses += 1
-        if entry is not None:
-            self.moved(org_id, version=min_version)
-        entry = await self._filled(org_id)
-        if entry.version < min_version:
-            raise VersionNotReached(org_id, wanted=min_version, current=entry.version)
-        return entry
+        return await self._filled(org_id, min_version=min_version)
 
     def held(self, org_id: OrgId) -> Entry | None:
         """The org if it is here and may be served."""
@@ -156,19 +151,26 @@ class OrgTable:
         version, expires = self._floors.get(org_id, (0, 0.0))
         return version if expires > self._monotonic() else 0
 
-    async def _filled(self, org_id: OrgId) -> Entry:
-        for _ in range(_MOST_TRIES):
-            task = self._fetching.get(org_id)
-            if task is None:
-                task = asyncio.create_task(self._read(org_id))
-                self._fetching[org_id] = task
-            org = await asyncio.shield(task)
+    async def _filled(self, org_id: OrgId, *, min_version: int) -> Entry:
+        for attempt in range(_MOST_TRIES):
+            org = await self._single_flight(org_id)
             if org is None:
                 raise UnknownOrg(org_id)
+            if org.version < self._floor(org_id):
+                self.discarded += 1
+                continue
             entry = self.put(org)
-            if org.version >= self._floor(org_id):
-                break
-        return entry
+            if entry.version >= min_version:
+                return entry
+            if attempt > 0:  # the first read may have begun before this call
+                raise VersionNotReached(org_id, wanted=min_version, current=entry.version)
+        raise Unavailable(f"Organisation {org_id} is changing faster than it can be read.")
+
+    async def _single_flight(self, org_id: OrgId) -> Org | None:
+        task = self._fetching.get(org_id)
+        if task is None:
+            task = self._fetching[org_id] = asyncio.create_task(self._read(org_id))
+        return await asyncio.shield(task)
 
     async def _read(self, org_id: OrgId) -> Org | None:
         try:

@@ -148,7 +148,7 @@ async def carried_out(
             if_match=how.if_match,
             dry_run=body.dry_run,
             plan_token=body.plan_token,
-            extra=_afterwards,
+            addendum=_afterwards,
         )
     )
     return _updated(answer)
@@ -163,7 +163,7 @@ def _updated(answer: Answer) -> Response:
         "success": True,
         "message": "Entitlements updated successfully",
         "event_id": last_position(answer),
-        "updated_entitlements": answer.extra,
+        "updated_entitlements": answer.addendum,
         "changed": answer.changed,
         "org_version": answer.org_version,
         "warnings": list(answer.warnings),

@@ -53,9 +53,7 @@ def _add(name: str, shape: type[Body]) -> None:
         idempotency_key: IdempotencyKey = None,
         if_match: IfMatch = None,
     ) -> Response:
-        how = terms(
-            request, body, principal, idempotency_key=idempotency_key, if_match=if_match
-        )
+        how = terms(request, body, principal, idempotency_key=idempotency_key, if_match=if_match)
         answer = await parts.ledger.execute(
             Order(
                 org=org,

@@ -48,9 +48,7 @@ async def legacy_view(org: VisibleOrg, parts: Parts) -> Response:
     return _json(dumped(enabled_modules(judged.catalog, judged.states)))
 
 
-async def _map(
-    request: Request, parts: ApiParts, org: OrgId, min_version: str | None
-) -> Response:
+async def _map(request: Request, parts: ApiParts, org: OrgId, min_version: str | None) -> Response:
     wanted = version_in(min_version, header="min_version") or 0
     entry = await parts.table.get(org, min_version=wanted)
     judged = entry.judged(parts.shelf.catalog, parts.clock.now())

@@ -1,4 +1,4 @@
-"""Blocks: the only way to take away what a source still gives; lifting one restores exactly that."""
+"""Blocks: the only way to take away what a source still gives; lifting one restores it all."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -50,9 +50,7 @@ class BlockAccess(Command):
         starts, ends = context.interval(self.starts, self.until)
         standing = live_block(org, self.scope, self.key, self.category, at=context.now)
         if standing is None:
-            raise_block(
-                org, context, self.scope, self.key, self.category, starts=starts, ends=ends
-            )
+            raise_block(org, context, self.scope, self.key, self.category, starts=starts, ends=ends)
         elif standing.ends != ends or (standing.starts > starts):
             raise BlockConflict(
                 block_id=standing.id,
@@ -106,7 +104,9 @@ class SetSubmodule(Command):
 
     def decide(self, org: Org, context: Context) -> Sequence[str]:
         if not is_submodule(self.key):
-            raise UnknownKey(self.key, nearest=list(context.catalog.module(self.key).by_submodule)[:2])
+            raise UnknownKey(
+                self.key, nearest=list(context.catalog.module(self.key).by_submodule)[:2]
+            )
         warnings = context.exempt(self.key)
         if warnings:
             return warnings
@@ -121,9 +121,9 @@ class SetSubmodule(Command):
 
     def _grant_if_needed(self, org: Org, context: Context) -> Sequence[str]:
         submodule = context.catalog.submodule(self.key)
-        if submodule is not None and not submodule.on_by_default:
-            if in_slot(org, (self.key, ADMIN_SOURCE, None), at=context.now) is None:
-                open_grant(org, context, self.key, ADMIN_SOURCE)
+        granted = in_slot(org, (self.key, ADMIN_SOURCE, None), at=context.now) is not None
+        if submodule is not None and not submodule.on_by_default and not granted:
+            open_grant(org, context, self.key, ADMIN_SOURCE)
         if org.lanes.own(module_of(self.key), context.now) == 0:
             return [f"'{self.key}' stays disabled until '{module_of(self.key)}' is granted."]
         return ()

@@ -66,7 +66,7 @@ class GrantAccess(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RevokeAccess(Command):
-    """End what one source, or every source, gives of `key`; `at` in the future schedules the end."""
+    """End what one source, or every source, gives of `key`; a future `at` schedules it."""
 
     key: Key
     scope: Literal["source", "all"] = "source"

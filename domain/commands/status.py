@@ -85,7 +85,10 @@ class SetStatus(Command):
             extend_trial(org, context, trial, until=ends)
         others = self._others(org, context)
         if others:
-            return [*done, f"'{self.key}' stays enabled: {', '.join(others)} still grants it in full."]
+            return [
+                *done,
+                f"'{self.key}' stays enabled: {', '.join(others)} still grants it in full.",
+            ]
         return done
 
     def _disable(self, org: Org, context: Context) -> Sequence[str]:
@@ -98,10 +101,14 @@ class SetStatus(Command):
             end_grant(org, context, grant, ended_by="revoked")
         others = self._others(org, context)
         if not others:
-            return [f"'{self.key}': {' and '.join(g.source for g in ended)} ended."] if ended else ()
+            return (
+                [f"'{self.key}': {' and '.join(g.source for g in ended)} ended."] if ended else ()
+            )
         if live_block(org, "module", self.key, "admin_off", at=context.now) is None:
             raise_block(org, context, "module", self.key, "admin_off")
-        return [f"'{self.key}' is blocked (admin_off), because {', '.join(others)} still grants it."]
+        return [
+            f"'{self.key}' is blocked (admin_off), because {', '.join(others)} still grants it."
+        ]
 
     def _switch_on(self, org: Org, context: Context) -> list[str]:
         off = live_block(org, "module", self.key, "admin_off", at=context.now)

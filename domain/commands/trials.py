@@ -141,9 +141,7 @@ def running_trial(org: Org, key: Key, *, at: datetime) -> Grant:
     return trial
 
 
-def start_trial(
-    org: Org, context: Context, key: Key, *, starts: datetime, ends: datetime
-) -> None:
+def start_trial(org: Org, context: Context, key: Key, *, starts: datetime, ends: datetime) -> None:
     """Record a trial, naming the earlier one it overrides."""
     used = org.used_trials.get(key)
     context.record(

@@ -22,7 +22,7 @@ class ViewRows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Append:
-    """What one command wants written; `expected` None takes the stream at whatever version it has."""
+    """What one command wants written; `expected` None takes the stream at any version."""
 
     command_id: UUID
     stream: str

@@ -14,10 +14,10 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from domain.actors import Provenance
 from domain.catalog import Catalog
-from domain.commands import Command, Context
+from domain.commands import Context
 from domain.decide import Outcome, decide
 from domain.facts import LedgerEvent
-from domain.ids import CATALOG_STREAM, OrgId, org_stream, uuid7
+from domain.ids import CATALOG_STREAM, org_stream, uuid7
 from domain.instants import iso
 from domain.orders import Answer, Order
 from domain.org import Org
@@ -84,7 +84,12 @@ class Ledger:
             self._running.discard(order.command_id)
 
     async def publish_catalog(
-        self, document: Mapping[str, Any], *, by: Provenance, force: bool = False, dry_run: bool = False
+        self,
+        document: Mapping[str, Any],
+        *,
+        by: Provenance,
+        force: bool = False,
+        dry_run: bool = False,
     ) -> tuple[Catalog, list[str]]:
         """Publish a catalog; returns it with what it changes (nothing: no event).
 
@@ -167,9 +172,7 @@ class Ledger:
     ) -> Appended:
         views = None
         if facts:
-            views = ViewRows(
-                name=org.name, state=current.written(org), granted=legacy.written(org)
-            )
+            views = ViewRows(name=org.name, state=current.written(org), granted=legacy.written(org))
         return await self._journal.append(
             Append(
                 command_id=order.command_id or uuid7(self._clock.now()),
@@ -195,9 +198,7 @@ class Ledger:
         if answer.changed:
             self._table.moved(order.org, version=org.version)
             self._table.put(org)
-        return replace(
-            answer, org_version=appended.version, first_position=appended.first_position
-        )
+        return replace(answer, org_version=appended.version, first_position=appended.first_position)
 
     async def _earlier(self, order: Order) -> Answer | None:
         async with self.reading() as connection:
@@ -211,9 +212,7 @@ class Ledger:
             return None
         fingerprint, version, first_position, response = row
         _check_fingerprint(order, fingerprint)
-        return Answer.restored(
-            order.org, response, version=version, first_position=first_position
-        )
+        return Answer.restored(order.org, response, version=version, first_position=first_position)
 
     async def _check_version(self, order: Order, version: int) -> None:
         if order.if_match is None or order.if_match == version:
@@ -249,7 +248,9 @@ class Ledger:
             after=outcome.after,
             remaining_sources=outcome.remaining_sources,
             warnings=outcome.warnings,
-            extra=order.extra(org, context.catalog, context.now) if order.extra else None,
+            addendum=(
+                order.addendum(org, context.catalog, context.now) if order.addendum else None
+            ),
         )
 
     def _turn(self, stream: str) -> asyncio.Lock:

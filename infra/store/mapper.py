@@ -59,9 +59,7 @@ class FactMapper(Mapper[str]):
 
 def fact_body(fact: LedgerEvent) -> bytes:
     """The JSON body of a fact: every field but its place, in the order the class names them."""
-    body = {
-        field: _written(value) for field, value in vars(fact).items() if field not in _ENVELOPE
-    }
+    body = {field: _written(value) for field, value in vars(fact).items() if field not in _ENVELOPE}
     return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
 
 

@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 from typing import Any
-from uuid import UUID
 
 from eventsourcing.persistence import IntegrityError, Notification, StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
-from psycopg.sql import SQL
+from psycopg.sql import SQL, Composed
 
 from infra.store.append import CALL, Append, arguments, results
 
@@ -21,13 +20,17 @@ class LedgerRecorder(PostgresApplicationRecorder):
     def __init__(self, datastore: PostgresDatastore) -> None:
         super().__init__(datastore, events_table_name="events")
         self.channel_name = "ledger"  # never rename: the append function notifies it
-        self.select_events_statement = SQL(
-            "SELECT stream AS originator_id, version AS originator_version, topic, state"
-            " FROM (SELECT stream, version, version AS originator_version, topic, state"
-            "         FROM ledger.events) AS events WHERE stream = %s"
+        self.select_events_statement = Composed(
+            [
+                SQL(
+                    "SELECT stream AS originator_id, version AS originator_version, topic, state"
+                    " FROM (SELECT stream, version, version AS originator_version, topic, state"
+                    "         FROM ledger.events) AS events WHERE stream = %s"
+                )
+            ]
         )
-        self.max_notification_id_statement = SQL(
-            "SELECT nullif(position, 0) AS max FROM ledger.head"
+        self.max_notification_id_statement = Composed(
+            [SQL("SELECT nullif(position, 0) AS max FROM ledger.head")]
         )
 
     def insert_events(
@@ -47,7 +50,8 @@ class LedgerRecorder(PostgresApplicationRecorder):
         with self.datastore.get_connection() as connection:
             rows = connection.execute(CALL, arguments(appends), prepare=True, binary=True)
             outcomes = results([tuple(row.values()) for row in rows.fetchall()])
-        moved = [a.stream for a, o in zip(appends, outcomes, strict=True) if o.verdict == "conflict"]
+        pairs = zip(appends, outcomes, strict=True)
+        moved = [append.stream for append, outcome in pairs if outcome.verdict == "conflict"]
         if moved:
             raise IntegrityError(f"another writer moved {', '.join(moved)}")
         return [
@@ -85,5 +89,3 @@ class LedgerRecorder(PostgresApplicationRecorder):
             )
             for row in rows
         ]
-
-

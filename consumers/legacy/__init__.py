@@ -1,0 +1,1 @@
+"""The legacy application's flags: read, translated into commands, and imported once per org."""

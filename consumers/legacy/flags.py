@@ -1,0 +1,76 @@
+"""One column of legacy flags: which keys it sets, which it leaves unset, and what is wrong with it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from consumers.legacy.lines import pairs_of
+from consumers.legacy.results import Difference
+from consumers.legacy.truth import Truth, truth
+from domain.catalog import Key
+from domain.refusals import UnknownKey
+
+_SHOWN = 60  # characters of a value in a message
+
+
+@dataclass(slots=True, kw_only=True)
+class Flags:
+    """A column, read: the keys it sets to true or false, and the names of flags never set."""
+
+    values: dict[Key, bool] = field(default_factory=dict)
+    unset: list[str] = field(default_factory=list)
+    differences: list[Difference] = field(default_factory=list)
+
+    def differ(self, code: str, name: str, message: str) -> None:
+        """Note one thing that keeps the row back."""
+        self.differences.append(Difference(code=code, field=name, message=message))
+
+
+def read_flags(value: Any, *, column: str, resolve: Callable[[str], Key]) -> Flags:
+    """Read a column of flags; case does not matter, a blank does.
+
+    Args:
+        resolve: the key a flag stands for; raises UnknownKey where it stands for none.
+    """
+    flags = Flags()
+    if not isinstance(value, dict):
+        flags.differ("not_an_object", column, f"'{column}' is {shown(value)}, not an object.")
+        return flags
+    for name, raw in pairs_of(value):
+        _read_flag(flags, name, raw, column=column, resolve=resolve)
+    return flags
+
+
+def shown(value: Any) -> str:
+    """A JSON value as a message shows it."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return str(value).lower()
+        case str():
+            return f"the text {value[:_SHOWN]!r}"
+        case list():
+            return "a list"
+        case dict():
+            return "an object"
+        case _:
+            return repr(value)[:_SHOWN]
+
+
+def _read_flag(
+    flags: Flags, name: str, raw: Any, *, column: str, resolve: Callable[[str], Key]
+) -> None:
+    place = f"{column}.{name}"
+    try:
+        key = resolve(name)
+    except UnknownKey as unknown:
+        flags.differ("unknown_key", place, unknown.message)
+        return
+    read = truth(raw)
+    if read is None:
+        flags.differ("not_a_truth_value", place, f"'{name}' is {shown(raw)}: no truth value.")
+    elif read is Truth.UNSET:
+        flags.unset.append(place)
+    elif flags.values.setdefault(key, bool(read.value)) is not read.value:
+        flags.differ("contradiction", place, f"'{key}' is set to true and to false.")

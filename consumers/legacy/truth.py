@@ -1,0 +1,32 @@
+"""What the legacy application takes for true, for false and for never set."""
+
+from enum import Enum
+from typing import Any
+
+
+class Truth(Enum):
+    """How a legacy flag reads; `UNSET` is as if the flag were not there at all."""
+
+    TRUE = True
+    FALSE = False
+    UNSET = None
+
+
+_WORDS = {word: Truth.TRUE for word in ("true", "1", "yes", "on", "enabled")}
+_WORDS |= {word: Truth.FALSE for word in ("false", "0", "no", "off", "disabled")}
+_WORDS[""] = Truth.UNSET
+
+
+def truth(value: Any) -> Truth | None:
+    """How a JSON value reads, None when it is no truth value; words in any case, blanks count."""
+    match value:
+        case None:
+            return Truth.UNSET
+        case str():
+            return _WORDS.get(value.lower())
+        case bool():
+            return Truth.TRUE if value else Truth.FALSE
+        case int() if value in (0, 1):
+            return Truth.TRUE if value else Truth.FALSE
+        case _:
+            return None

@@ -1,0 +1,1 @@
+"""What the ledger means: the domain's tests, read as given, when, then."""
