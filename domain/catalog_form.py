@@ -98,7 +98,8 @@ def _list(value: object, form: Any, *, at: str) -> Iterator[str]:
         return
     for place, item in enumerate(value):
         key = item.get("key") if isinstance(item, Mapping) else None
-        yield from _value(item, form, at=f"{at}[{key[:_SHOWN] if isinstance(key, str) else place}]")
+        label = key[:_SHOWN] if isinstance(key, str) and key else place
+        yield from _value(item, form, at=f"{at}[{label}]")
 
 
 def _leaf(value: object, form: Any, *, at: str) -> Iterator[str]:

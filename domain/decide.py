@@ -50,6 +50,8 @@ def decide(org: Org, commands: Sequence[Command], context: Context) -> Outcome:
         if command.needs_registration and not org.registered:
             raise UnknownOrg(org.org_id)
         warnings += command.decide(org, context)
+    if not org.registered:
+        raise UnknownOrg(org.org_id)
     facts = cast("tuple[OrgEvent, ...]", tuple(org.collect_events()))
     named = {key for command in commands for key in command.keys(org, context.catalog)}
     modules = _concerned(facts, named)

@@ -21,7 +21,7 @@ class Order:
     """Commands for one org, with everything that governs how they are carried out.
 
     `command_id` and `fingerprint` come from an Idempotency-Key and the request; without a key
-    every order acts. `addendum` makes a further part of the answer from the org as it is afterwards;
+    every order acts. `addendum` makes a further part of the answer from the org as it is then;
     it is stored with the rest, so a repeat answers the same. `presume_new` spares the first look
     for the org where it most likely does not exist; where it does, the append tells.
     """

@@ -91,9 +91,9 @@ class EmbeddedPostgres:
         if self._is_alive():
             return
         deadline = time.monotonic() + START_WITHIN
-        with locks.exclusive(self._layout.start_lock, deadline=deadline):
+        with locks.exclusive(self._layout.start_lock, deadline=deadline) as alone:
             while not self._is_alive():
-                if time.monotonic() > deadline:
+                if not alone or time.monotonic() > deadline:
                     raise self._timed_out()
                 if not self._is_supervised():
                     self._start_supervisor(deadline)

@@ -22,7 +22,7 @@ from infra.postgres.server import Server
 READY = b"ready\n"
 
 _OTHER_GONE_WITHIN = 2.0
-_GIVE_UP_AFTER = 5  # failed starts in a row, unless it was ready before
+_GIVE_UP_AFTER = 4  # failed starts in a row, unless it was ready before
 _STEADY_AFTER = 10.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 _WHILE_STARTING, _WHILE_READY = 0.02, 0.1

@@ -2,8 +2,8 @@
 
 DO $$
 BEGIN
-    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'ledger_owner') THEN
-        CREATE ROLE ledger_owner NOLOGIN;
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'ledger_keeper') THEN
+        CREATE ROLE ledger_keeper NOLOGIN;
     END IF;
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'ledger_app') THEN
         CREATE ROLE ledger_app NOLOGIN;
@@ -22,16 +22,16 @@ BEGIN
         ALTER ROLE ledger_app SET transaction_timeout = '5s';
     END IF;
     EXECUTE format('GRANT ledger_app TO %I', current_user);
-    EXECUTE format('GRANT ledger_owner TO %I', current_user);
+    EXECUTE format('GRANT ledger_keeper TO %I', current_user);
 EXCEPTION WHEN duplicate_object OR invalid_grant_operation THEN
     NULL;
 END
 $$;
 
 -- The migrating role creates; the owner, who cannot log in, owns.
-ALTER SCHEMA ledger OWNER TO ledger_owner;
+ALTER SCHEMA ledger OWNER TO ledger_keeper;
 GRANT USAGE ON SCHEMA ledger TO ledger_app;
-SET LOCAL ROLE ledger_owner;
+SET LOCAL ROLE ledger_keeper;
 SET LOCAL search_path = ledger;
 
 CREATE TABLE events (

@@ -1,0 +1,1 @@
+"""The HTTP room, over real HTTP."""

@@ -1,0 +1,127 @@
+"""Every operation under every role and org: a route without a row here fails the suite."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from api.routes.commands import COMMANDS
+from tests.api.calls import REASON
+from tests.live import LiveServer
+
+ORG, OTHER, UNKNOWN = 501, 502, 599
+PUBLIC = {"/livez", "/readyz"}
+
+# What a caller with a valid token may do: the roles that pass the gate of each operation, with an
+# org of their own where the path names one.
+ANYONE = {"user", "org_admin", "service", "super_admin"}
+COMMANDERS = {"service", "super_admin"}
+STAFF = {"super_admin"}
+
+MATRIX: dict[tuple[str, str], set[str]] = {
+    ("GET", "/api/v1/orgs/entitlements"): ANYONE,
+    ("GET", "/api/v1/organizations/entitlements"): ANYONE,
+    ("GET", "/api/v1/orgs/{org}/entitlements"): ANYONE,
+    ("GET", "/api/v1/orgs/{org}/enabled_modules"): ANYONE,
+    ("GET", "/api/v1/admin/modules"): STAFF,
+    ("GET", "/api/v1/admin/categories"): STAFF,
+    ("GET", "/api/v1/admin/categories/{key}"): STAFF,
+    ("POST", "/api/v1/admin/categories/orgs/{org}/activate"): STAFF,
+    ("POST", "/api/v1/admin/categories/orgs/{org}/deactivate"): STAFF,
+    ("GET", "/api/v1/admin/categories/orgs/{org}/activated"): STAFF,
+    ("POST", "/api/v1/admin/orgs"): STAFF,
+    ("GET", "/api/v1/admin/orgs"): STAFF,
+    ("GET", "/api/v1/admin/orgs/{org}/entitlements"): STAFF,
+    ("PUT", "/api/v1/admin/orgs/{org}/entitlements"): STAFF,
+    **{("POST", f"/api/v1/orgs/{{org}}/commands/{name}"): COMMANDERS for name in COMMANDS},
+}
+NAMING_AN_ORG = [operation for operation in MATRIX if "{org}" in operation[1]]
+BODIES: dict[str, dict[str, Any]] = {
+    "orgs": {"id": ORG, "name": "Own"},
+    "entitlements": {"changes": {}},
+    "activate": {"category": "crm_suite"},
+    "deactivate": {"category": "crm_suite"},
+    "grant": {"key": "crm"},
+    "revoke": {"key": "crm"},
+    "start-trial": {"key": "hr", "until": "2020-01-01T00:00:00Z"},
+    "extend-trial": {"key": "hr", "by_days": 1},
+    "convert-trial": {"key": "hr"},
+    "block": {"scope": "org", "category": "abuse"},
+    "unblock": {"scope": "org", "category": "abuse"},
+    "set-submodule": {"key": "crm.orders", "enabled": True},
+    "apply-bundle": {"bundle": "crm_suite"},
+    "remove-bundle": {"bundle": "crm_suite"},
+    "suspend": {},
+    "resume": {},
+}
+
+
+@pytest.fixture(scope="module")
+def known(live: LiveServer) -> LiveServer:
+    """A server with two orgs."""
+    staff = live.as_role("super_admin")
+    for number, name in ((ORG, "Own"), (OTHER, "Other")):
+        body = {"id": number, "name": name, "reason": REASON}
+        assert staff.post("/api/v1/admin/orgs", json=body).status_code in (200, 201)
+    return live
+
+
+def ask(client: httpx.Client, method: str, path: str, *, org: int) -> httpx.Response:
+    """The operation on an org."""
+    url = path.replace("{org}", str(org)).replace("{key}", "crm_suite")
+    body = {"reason": REASON} | BODIES.get(path.rsplit("/", 1)[1], {})
+    return client.request(method, url, json=body if method != "GET" else None)
+
+
+def test_every_route_has_a_row(live: LiveServer) -> None:
+    """A new operation must say who may use it."""
+    paths = live.client().get("/openapi.json").json()["paths"]
+    operations = {
+        (method.upper(), path)
+        for path, methods in paths.items()
+        for method in methods
+        if path not in PUBLIC
+    }
+
+    assert operations == set(MATRIX)
+
+
+@pytest.mark.parametrize("operation", MATRIX, ids=" ".join)
+def test_without_a_token_nothing_is_reached(known: LiveServer, operation: tuple[str, str]) -> None:
+    """401 before anything else, whether the org exists or not."""
+    for org in (ORG, UNKNOWN):
+        assert ask(known.client(), *operation, org=org).status_code == 401
+
+
+@pytest.mark.parametrize("role", sorted(ANYONE))
+@pytest.mark.parametrize("operation", MATRIX, ids=" ".join)
+def test_a_role_reaches_what_it_may(
+    known: LiveServer, operation: tuple[str, str], role: str
+) -> None:
+    """On its own org: 403 where the gate is closed, and never where it is open."""
+    own = None if role == "super_admin" else str(ORG)
+    answer = ask(known.as_role(role, org=own), *operation, org=ORG)
+
+    assert (answer.status_code == 403) == (role not in MATRIX[operation]), answer.text
+
+
+@pytest.mark.parametrize("role", sorted(ANYONE - STAFF))
+@pytest.mark.parametrize("org", [OTHER, UNKNOWN])
+@pytest.mark.parametrize("operation", NAMING_AN_ORG, ids=" ".join)
+def test_nobody_reaches_another_org(
+    known: LiveServer, operation: tuple[str, str], role: str, org: int
+) -> None:
+    """An org that is not the caller's own answers 403 whether it exists or not."""
+    answer = ask(known.as_role(role, org=str(ORG)), *operation, org=org)
+
+    assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("operation", NAMING_AN_ORG, ids=" ".join)
+def test_a_super_admin_learns_that_an_org_does_not_exist(
+    known: LiveServer, operation: tuple[str, str]
+) -> None:
+    """404, for one who may see every org."""
+    answer = ask(known.as_role("super_admin"), *operation, org=UNKNOWN)
+
+    assert answer.status_code == 404

@@ -1,0 +1,26 @@
+"""Alive, ready, documented."""
+
+import httpx
+
+from tests.live import LiveServer
+
+
+def test_a_ready_process_says_how_far_each_part_is(live: LiveServer, staff: httpx.Client) -> None:
+    """Each dependency, and each view's lag."""
+    answer = live.client().get("/readyz")
+
+    checks = answer.json()["checks"]
+    assert answer.status_code == 200
+    assert set(checks) == {"database", "feed", "catalog", "views"}
+    assert all(check["ok"] for check in checks.values())
+    assert checks["views"]["current_entitlements"]["lag_events"] == 0
+
+
+def test_the_api_is_documented(live: LiveServer) -> None:
+    """Every operation has a summary, and the page is served."""
+    document = live.client().get("/openapi.json").json()
+
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            assert operation.get("summary"), (method, path)
+    assert live.client().get("/docs").status_code == 200
