@@ -13,6 +13,7 @@ from infra.clock import LedgerClock
 from infra.store.append import CALL, Append, Appended, arguments, results
 
 MOST_AT_ONCE = 256  # commands in one transaction
+LINES = 2  # while PostgreSQL works on one batch, the next is being made
 PATIENCE_SECONDS = 10.0  # how long an unknown outcome is pursued before the caller is told so
 _PAUSE_SECONDS = 0.05
 
@@ -25,30 +26,27 @@ _TRANSIENT = (
 )
 _FULL = (errors.DiskFull, errors.ReadOnlySqlTransaction)
 
-Waiting = tuple[Append, "asyncio.Future[Appended]"]
+Connect = Callable[[], Awaitable[AsyncConnection]]
 
 
 class Journal:
-    """One connection and one task that drains what waits; nobody waits for a timer.
+    """Takes appends and drains them over a few connections; nobody waits for a timer.
 
-    An error after the first byte was sent leaves the outcome unknown. The same appends are then
-    sent again: the head row's lock waits for the first attempt to end, and the command ids tell
-    what it did. So an outcome is found out, never guessed.
+    Each append is written by one line only, so callers that need an order among appends to one
+    stream wait for each answer before the next.
     """
 
-    def __init__(
-        self, connect: Callable[[], Awaitable[AsyncConnection]], *, clock: LedgerClock
-    ) -> None:
-        self._connect = connect
-        self._clock = clock
-        self._connection: AsyncConnection | None = None
-        self._waiting: deque[Waiting] = deque()
+    def __init__(self, connect: Connect, *, clock: LedgerClock) -> None:
+        self._waiting: deque[tuple[Append, asyncio.Future[Appended]]] = deque()
         self._wake = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._lines = [Line(connect, clock=clock) for _ in range(LINES)]
+        self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Begin to drain; needs a running loop."""
-        self._task = asyncio.create_task(self._drain(), name="journal")
+        self._tasks = [
+            asyncio.create_task(self._drain(line), name="journal") for line in self._lines
+        ]
 
     async def append(self, append: Append) -> Appended:
         """Append one command's events, or learn what the same command came to before.
@@ -57,7 +55,7 @@ class Journal:
             Unavailable: the database could not be reached or cannot write; ask again with the
                 same command id to learn whether it was appended after all.
         """
-        if self._task is None or self._task.done():
+        if not self._tasks:
             raise Unavailable("The journal is closed; nothing was recorded.")
         future: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
         self._waiting.append((append, future))
@@ -65,29 +63,49 @@ class Journal:
         return await future
 
     async def close(self) -> None:
-        """Finish what waits, then give the connection back."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-        await self._hang_up()
+        """Let what was begun come to its end, turn the rest away, and hang up."""
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        while self._waiting:
+            _, future = self._waiting.popleft()
+            if not future.done():
+                future.set_exception(Unavailable("The journal closed; nothing was recorded."))
+        for line in self._lines:
+            await line.hang_up()
 
-    async def _drain(self) -> None:
+    async def _drain(self, line: "Line") -> None:
         while True:
             await self._wake.wait()
             self._wake.clear()
             while self._waiting:
                 size = min(MOST_AT_ONCE, len(self._waiting))
                 batch = [self._waiting.popleft() for _ in range(size)]
-                await asyncio.shield(self._settle(batch))
+                await _finished(line.settle(batch))
 
-    async def _settle(self, batch: list[Waiting]) -> None:
+
+class Line:
+    """One connection on which batches are appended, and the resolution of unknown outcomes.
+
+    An error after the first byte was sent leaves the outcome unknown. The same appends are then
+    sent again: the head row's lock waits for the first attempt to end, and the command ids tell
+    what it did. So an outcome is found out, never guessed.
+    """
+
+    def __init__(self, connect: Connect, *, clock: LedgerClock) -> None:
+        self._connect = connect
+        self._clock = clock
+        self._connection: AsyncConnection | None = None
+
+    async def settle(self, batch: list[tuple[Append, "asyncio.Future[Appended]"]]) -> None:
+        """Append a batch and give each of its commands its own outcome."""
         try:
             outcomes = await self._append([append for append, _ in batch])
         except Exception as error:
             if len(batch) > 1 and not isinstance(error, Unavailable):
                 for alone in batch:  # one that cannot be written must not take others with it
-                    await self._settle([alone])
+                    await self.settle([alone])
                 return
             for _, future in batch:
                 if not future.done():
@@ -96,6 +114,13 @@ class Journal:
         for (_, future), outcome in zip(batch, outcomes, strict=True):
             if not future.done():
                 future.set_result(outcome)
+
+    async def hang_up(self) -> None:
+        """Close the connection, if there is one."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(Exception):
+                await connection.close()
 
     async def _append(self, appends: list[Append]) -> list[Appended]:
         loop = asyncio.get_running_loop()
@@ -110,10 +135,10 @@ class Journal:
                 self._clock.tell(outcomes[0].clock)
                 return outcomes
             except _FULL as error:
-                await self._hang_up()
+                await self.hang_up()
                 raise Unavailable(f"The ledger cannot write at the moment: {error}") from error
             except _TRANSIENT as error:
-                await self._hang_up()
+                await self.hang_up()
                 if loop.time() >= deadline:
                     raise Unavailable(
                         "Whether this was recorded could not be found out yet; ask again with the "
@@ -121,8 +146,12 @@ class Journal:
                     ) from error
                 await asyncio.sleep(_PAUSE_SECONDS)
 
-    async def _hang_up(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with suppress(Exception):
-                await connection.close()
+
+async def _finished(work: Awaitable[None]) -> None:
+    """Await `work` to its end, and only then let a cancellation through."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise

@@ -78,7 +78,7 @@ class Ledger:
             raise CommandRunning
         self._running.add(order.command_id)
         try:
-            earlier = await self._earlier(order)
+            earlier = None if order.presume_new else await self._earlier(order)
             return earlier if earlier is not None else await self._in_turn(order)
         finally:
             self._running.discard(order.command_id)
@@ -136,12 +136,13 @@ class Ledger:
                     by=order.by,
                     may_backdate=order.may_backdate,
                 )
-                outcome = decide(org, order.commands, context)
+                outcome = decide(org, order.commands, context, terse=order.terse)
                 answer = self._answer(order, outcome, org, context)
-                token = plan_token(order, outcome, version=version, catalog=context.catalog)
-                _check_plan(order, token)
-                if order.dry_run:
-                    return replace(answer, plan_token=token)
+                if order.dry_run or order.plan_token is not None:
+                    token = plan_token(order, outcome, version=version, catalog=context.catalog)
+                    _check_plan(order, token)
+                    if order.dry_run:
+                        return replace(answer, plan_token=token)
                 if not outcome.changed and order.command_id is None:
                     return answer
                 appended = await self._append(order, answer, org, outcome.facts, expected=version)

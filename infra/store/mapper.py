@@ -59,8 +59,8 @@ class FactMapper(Mapper[str]):
 
 def fact_body(fact: LedgerEvent) -> bytes:
     """The JSON body of a fact: every field but its place, in the order the class names them."""
-    body = {field: _written(value) for field, value in vars(fact).items() if field not in _ENVELOPE}
-    return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
+    body = {field: value for field, value in vars(fact).items() if field not in _ENVELOPE}
+    return _encoded(body).encode()
 
 
 def read_fact(stream: str, version: int, topic: str, body: bytes) -> LedgerEvent:
@@ -81,10 +81,11 @@ def read_fact(stream: str, version: int, topic: str, body: bytes) -> LedgerEvent
     return fact
 
 
-def _written(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return iso(value)
-    return str(value) if isinstance(value, UUID) else value
+def _written(value: datetime | UUID) -> str:
+    return iso(value) if isinstance(value, datetime) else str(value)
+
+
+_encoded = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, default=_written).encode
 
 
 @cache

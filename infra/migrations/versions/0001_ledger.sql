@@ -139,7 +139,10 @@ CREATE FUNCTION ledger_append(
     verdict text, version bigint, first_position bigint, recorded_at timestamptz,
     fingerprint bytea, response bytea, clock timestamptz
 )
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = ledger, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = ledger, pg_temp
+SET plan_cache_mode = force_generic_plan  -- planning again for each call costs half of it
+AS $$
 #variable_conflict use_column
 DECLARE
     v_head head%ROWTYPE;
