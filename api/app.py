@@ -4,8 +4,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 
 from api import errors
+from api.documents import Detail, Problem
+from api.errors import documented
 from api.limits import BodyLimit
 from api.parts import ApiParts
 from api.routes import admin, categories, commands, directory, entitlements, operations
@@ -27,7 +30,7 @@ def create_app(open_parts: Callable[[], AbstractAsyncContextManager[ApiParts]]) 
             app.state.parts = parts
             yield
 
-    app = FastAPI(
+    app: FastAPI = FastAPIOffline(  # /docs needs nothing from elsewhere
         title="Entitlements Ledger",
         version="1",
         description=DESCRIPTION,
@@ -37,6 +40,10 @@ def create_app(open_parts: Callable[[], AbstractAsyncContextManager[ApiParts]]) 
     )
     errors.install(app)
     app.add_middleware(BodyLimit)
-    for routes in (entitlements, categories, directory, admin, commands, operations):
-        app.include_router(routes.router)
+    for seed in (entitlements, categories, directory, admin):
+        app.include_router(seed.router, responses=documented(Detail, 401, 403, 404, 422, 503))
+    app.include_router(
+        commands.router, responses=documented(Problem, 400, 401, 403, 404, 409, 412, 413, 422, 503)
+    )
+    app.include_router(operations.router)
     return app

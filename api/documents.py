@@ -1,6 +1,29 @@
 """Answers as OpenAPI shows them; the bytes are made elsewhere."""
 
-from pydantic import BaseModel
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Detail(BaseModel):
+    """An error on a route of the seed."""
+
+    model_config = ConfigDict(extra="allow")
+
+    detail: Any
+
+
+class Problem(BaseModel):
+    """An error on a native route (RFC 9457); `code` is stable, `hint` says how to mend it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    hint: str | None = None
 
 
 class CommandAnswer(BaseModel):

@@ -11,8 +11,10 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
+from api.documents import Detail
 from api.identity import Unauthenticated
 from domain.refusals import (
     Absent,
@@ -158,6 +160,13 @@ def _listed(found: Sequence[Any]) -> list[dict[str, Any]]:
         {"loc": list(entry["loc"]), "msg": entry["msg"], "type": entry["type"]}
         for entry in found[:_MOST_ERRORS]
     ]
+
+
+def documented(shape: type[BaseModel], *statuses: int) -> dict[int | str, dict[str, Any]]:
+    """How OpenAPI shows the errors of a group of routes."""
+    media = "application/json" if shape is Detail else _PROBLEM
+    content = {media: {"schema": shape.model_json_schema()}}
+    return {status: {"description": _TITLES[status], "content": content} for status in statuses}
 
 
 def install(app: FastAPI) -> None:

@@ -2,7 +2,8 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Path, Request
+from fastapi import Depends, Path
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from api.parts import Parts
 from api.tokens import InvalidToken, Principal
@@ -22,17 +23,21 @@ class Unauthenticated(Exception):
         self.problem = problem
 
 
-async def authenticated(request: Request, parts: Parts) -> Principal:
+_BEARER = HTTPBearer(auto_error=False, bearerFormat="JWT", description="see `entitlements token`")
+
+
+async def authenticated(
+    sent: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)], parts: Parts
+) -> Principal:
     """The principal of the request.
 
     Raises:
         Unauthenticated: no bearer token, or one that proves nothing.
     """
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
+    if sent is None:
         raise Unauthenticated("Send a token: 'Authorization: Bearer <JWT>'.")
     try:
-        return await parts.tokens.verify(token.strip())
+        return await parts.tokens.verify(sent.credentials)
     except InvalidToken as error:
         raise Unauthenticated(f"The token was refused: {error}.") from error
 

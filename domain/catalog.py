@@ -142,6 +142,11 @@ class Catalog:
         """The submodule that `key` names, None for a module."""
         return self.module(key).by_submodule.get(key)
 
+    def in_use(self, key: Key) -> bool:
+        """Whether neither `key` nor its module is retired."""
+        submodule = self.submodule(key)
+        return self.module(key).is_active and (submodule is None or submodule.is_active)
+
     def bundle(self, key: str) -> Bundle:
         """A bundle by its key, in any case.
 

@@ -156,7 +156,7 @@ def test_every_problem_of_the_content_is_named_at_once() -> None:
         module("crm", submodule("leads", id=1), submodule("leads", id=2), id=1),
         module("crm", submodule("2fa", id=2), id=1),
         module("///", id=3),
-        bundles=[bundle("suite", "erp"), bundle("suite", "crm", "crm"), bundle("", "gst")],
+        bundles=[bundle("suite", "erp"), bundle("suite", "crm", "crm"), bundle("///", "gst")],
         longest_trial_days=0,
     )
     assert sorted(problems(given_document)) == sorted(
@@ -175,3 +175,370 @@ def test_every_problem_of_the_content_is_named_at_once() -> None:
             "bundle '' names the unknown module 'gst'",
         ]
     )
+
+
+@pytest.mark.parametrize(
+    ("modules", "problem"),
+    [
+        (
+            [module("crm", id=1, aliases=["Sales"]), module("sales", id=2)],
+            "'sales' could mean crm or sales",
+        ),
+        (
+            [module("crm", id=1, aliases=["x"]), module("erp", id=2, aliases=["X"])],
+            "'x' could mean crm or erp",
+        ),
+        (
+            [module("crm", submodule("a", id=1, aliases=["b"]), submodule("b", id=2))],
+            "'crm.b' could mean crm.a or crm.b",
+        ),
+        (
+            [module("crm", submodule("leads"), id=1), module("hr", id=2, aliases=["crm.leads"])],
+            "'crm.leads' could mean crm.leads or hr",
+        ),
+    ],
+)
+def test_no_spelling_means_two_keys(modules: list[Document], problem: str) -> None:
+    assert problems(document(*modules)) == [problem]
+
+
+@pytest.mark.parametrize("days", [-1, 0, 3651])
+def test_the_longest_trial_is_of_one_day_to_ten_years(days: int) -> None:
+    """Beyond that the end of a trial leaves what a calendar can hold."""
+    assert problems(document(longest_trial_days=days)) == ["longest_trial_days must be 1 to 3650"]
+
+
+def test_every_departure_from_the_form_is_named_at_once() -> None:
+    given_document = {
+        "longest_trial_days": "90",
+        "modules": [
+            {"id": 1.0, "key": "crm", "kind": "free", "display_name": None, "sort_order": True},
+            {"kind": "billable", "submodules": [{"key": "leads", "default": "of"}, "orders"]},
+        ],
+        "bundles": {"crm_suite": ["crm"]},
+    }
+    assert problems(given_document) == [
+        "longest_trial_days is text, not a whole number",
+        "modules[crm].id is a number, not a whole number",
+        "modules[crm].kind is 'free', not one of billable, always_on, rbac_only",
+        "modules[crm].display_name is null, not text",
+        "modules[crm].sort_order is true or false, not a whole number",
+        "modules[1] lacks the field 'id'",
+        "modules[1] lacks the field 'key'",
+        "modules[1] lacks the field 'display_name'",
+        "modules[1] lacks the field 'sort_order'",
+        "modules[1].submodules[leads] lacks the field 'id'",
+        "modules[1].submodules[leads] lacks the field 'display_name'",
+        "modules[1].submodules[leads] lacks the field 'sort_order'",
+        "modules[1].submodules[leads].default is 'of', not one of on, off",
+        "modules[1].submodules[1] is text, not an object",
+        "bundles is an object, not a list",
+    ]
+
+
+NO_NUMBER: list[Any] = ["1", 1.5, float("inf"), float("nan"), True, None, [], {}, 10**15, -(10**15)]
+NO_TEXT: list[Any] = [1, 1.5, False, None, [], {}, "", " \t", "a\x00b", "a\ud800b"]
+NO_TEXT_OR_NULL: list[Any] = [1, 1.5, False, [], {}, "a\x00b", "a\ud800b"]
+NO_TRUTH: list[Any] = ["false", "", 0, 1, None, [], {}]
+NO_LIST: list[Any] = ["crm", 1, True, None, {}, {"crm": 1}]
+NO_OBJECT: list[Any] = ["crm", 1, True, None, []]
+
+
+@pytest.mark.parametrize(
+    ("place", "wrong"),
+    [
+        ((), [*NO_OBJECT, {}]),
+        (("longest_trial_days",), NO_NUMBER),
+        (("modules",), NO_LIST),
+        (("modules", 0), NO_OBJECT),
+        (("modules", 0, "id"), NO_NUMBER),
+        (("modules", 0, "key"), NO_TEXT),
+        (("modules", 0, "kind"), [*NO_TEXT, "free", "Billable"]),
+        (("modules", 0, "display_name"), NO_TEXT),
+        (("modules", 0, "description"), NO_TEXT_OR_NULL),
+        (("modules", 0, "icon"), NO_TEXT_OR_NULL),
+        (("modules", 0, "sort_order"), NO_NUMBER),
+        (("modules", 0, "is_active"), NO_TRUTH),
+        (("modules", 0, "aliases"), NO_LIST),
+        (("modules", 0, "aliases", 0), NO_TEXT),
+        (("modules", 0, "submodules"), NO_LIST),
+        (("modules", 0, "submodules", 0), NO_OBJECT),
+        (("modules", 0, "submodules", 0, "id"), NO_NUMBER),
+        (("modules", 0, "submodules", 0, "key"), NO_TEXT),
+        (("modules", 0, "submodules", 0, "display_name"), NO_TEXT),
+        (("modules", 0, "submodules", 0, "description"), NO_TEXT_OR_NULL),
+        (("modules", 0, "submodules", 0, "menu_path"), NO_TEXT_OR_NULL),
+        (("modules", 0, "submodules", 0, "permission"), NO_TEXT_OR_NULL),
+        (("modules", 0, "submodules", 0, "sort_order"), NO_NUMBER),
+        (("modules", 0, "submodules", 0, "is_active"), NO_TRUTH),
+        (("modules", 0, "submodules", 0, "default"), [*NO_TEXT, "On", "of"]),
+        (("modules", 0, "submodules", 0, "aliases"), NO_LIST),
+        (("modules", 0, "submodules", 0, "aliases", 0), NO_TEXT),
+        (("bundles",), NO_LIST),
+        (("bundles", 0), NO_OBJECT),
+        (("bundles", 0, "key"), NO_TEXT),
+        (("bundles", 0, "display_name"), NO_TEXT),
+        (("bundles", 0, "description"), NO_TEXT_OR_NULL),
+        (("bundles", 0, "modules"), NO_LIST),
+        (("bundles", 0, "modules", 0), NO_TEXT),
+    ],
+    ids=lambda value: "/".join(map(str, value)) if isinstance(value, tuple) else "",
+)
+def test_a_value_of_the_wrong_type_is_refused(
+    place: tuple[str | int, ...], wrong: list[Any]
+) -> None:
+    for value in wrong:
+        assert problems(replaced(FULL, place, value)) != [], repr(value)
+
+
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [
+        ((), "modules"),
+        (("modules", 0), "id"),
+        (("modules", 0), "key"),
+        (("modules", 0), "kind"),
+        (("modules", 0), "display_name"),
+        (("modules", 0), "sort_order"),
+        (("modules", 0, "submodules", 0), "id"),
+        (("modules", 0, "submodules", 0), "key"),
+        (("modules", 0, "submodules", 0), "display_name"),
+        (("modules", 0, "submodules", 0), "sort_order"),
+        (("bundles", 0), "key"),
+        (("bundles", 0), "display_name"),
+        (("bundles", 0), "modules"),
+    ],
+)
+def test_a_field_that_must_be_there_is_missed(place: tuple[str | int, ...], name: str) -> None:
+    entry = {field: value for field, value in found(FULL, place).items() if field != name}
+    (problem,) = problems(replaced(FULL, place, entry))
+    assert problem.endswith(f"lacks the field '{name}'")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@settings(deadline=None)
+@given(JSON)
+def test_no_document_fails_in_any_other_way_than_by_its_problems(anything: Any) -> None:
+    problems(anything)
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_a_document_that_was_spoilt_anywhere_is_read_or_refused(data: st.DataObject) -> None:
+    place = data.draw(st.sampled_from(list(places(FULL))))
+    spoilt = replaced(FULL, place, data.draw(JSON))
+    if not problems(spoilt):
+        read = read_catalog(spoilt, version=1)
+        assert read_catalog(written(read), version=1) == read
+
+
+def test_an_endless_wrong_value_is_not_repeated_in_full() -> None:
+    endless = module("crm" * 1000, kind="free" * 1000)
+    (problem,) = problems(document(endless))
+    assert len(problem) < 300
+
+
+# Writing
+
+
+def test_what_is_written_is_read_back_to_an_equal_catalog() -> None:
+    read = read_catalog(FULL, version=3)
+    assert read_catalog(written(read), version=3) == read
+
+
+def test_what_is_written_after_a_raw_key_was_read_names_the_normalised_one() -> None:
+    (mail,) = written(catalog(module("e-mail")))["modules"]
+    assert (mail["key"], mail["aliases"]) == ("e_mail", ["e-mail"])
+
+
+def test_writing_what_was_read_back_changes_nothing() -> None:
+    once = written(read_catalog(FULL, version=1))
+    assert written(read_catalog(once, version=2)) == once
+
+
+KEYS = st.from_regex(r"[A-Za-z][A-Za-z0-9]{0,4}([_/-][a-z0-9]{1,4}){0,2}", fullmatch=True)
+TEXT = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1).filter(str.strip)
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> Document:
+    """Documents whose keys and ids do not get into each other's way."""
+
+    def keys() -> list[str]:
+        return draw(st.lists(KEYS, max_size=3, unique_by=normalised))
+
+    entries, numbers = [], iter(range(1, 100))
+    for key in keys():
+        subs = [
+            submodule(
+                sub_key,
+                id=next(numbers),
+                display_name=draw(TEXT),
+                default=draw(st.sampled_from(["on", "off"])),
+                is_active=draw(st.booleans()),
+                menu_path=draw(st.none() | TEXT),
+            )
+            for sub_key in keys()
+        ]
+        kind = draw(st.sampled_from(["billable", "always_on", "rbac_only"]))
+        entries.append(module(key, *subs, id=next(numbers), kind=kind, description=draw(TEXT)))
+    named = [entry["key"] for entry in entries]
+    bundles = [bundle("suite", *named, display_name=draw(TEXT))]
+    return document(*entries, bundles=bundles, longest_trial_days=draw(st.integers(1, 3650)))
+
+
+@settings(deadline=None)
+@given(documents())
+def test_any_catalog_survives_being_written_and_read(given_document: Document) -> None:
+    read = read_catalog(given_document, version=1)
+    assert read_catalog(written(read), version=1) == read
+
+
+@settings(deadline=None)
+@given(documents())
+def test_any_key_is_found_by_its_raw_spelling(given_document: Document) -> None:
+    read = read_catalog(given_document, version=1)
+    for entry in given_document["modules"]:
+        assert read.resolve(entry["key"]) == normalised(entry["key"])
+
+
+# Comparing
+
+
+def changes(old: Catalog | None, new: Catalog) -> list[str]:
+    return [str(change) for change in compare(old, new)]
+
+
+def test_everything_in_a_first_catalog_is_added() -> None:
+    first = catalog(module("crm", submodule("leads")), bundles=[bundle("suite", "crm")])
+    assert changes(None, first) == [
+        "added longest_trial_days",
+        "added crm",
+        "added crm.leads",
+        "added bundle:suite",
+    ]
+
+
+def test_nothing_changes_between_equal_catalogs() -> None:
+    assert changes(read_catalog(FULL, version=1), read_catalog(FULL, version=2)) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (
+            document(module("crm")),
+            document(module("crm"), module("hr", submodule("payroll"), id=2)),
+            ["added hr", "added hr.payroll"],
+        ),
+        (
+            document(module("crm", submodule("leads", id=1))),
+            document(module("crm", submodule("leads", id=1), submodule("orders", id=2))),
+            ["added crm.orders"],
+        ),
+        (
+            document(module("crm"), module("hr", submodule("payroll"), id=2)),
+            document(module("crm")),
+            ["removed hr", "removed hr.payroll"],
+        ),
+        (
+            document(module("crm")),
+            document(module("crm", is_active=False)),
+            ["retired crm (is_active)"],
+        ),
+        (
+            document(module("crm", is_active=False)),
+            document(module("crm")),
+            ["revived crm (is_active)"],
+        ),
+        (
+            document(module("crm", submodule("leads"))),
+            document(module("crm", submodule("leads", is_active=False))),
+            ["retired crm.leads (is_active)"],
+        ),
+        (
+            document(module("crm")),
+            document(module("crm", display_name="CRM", icon="handshake")),
+            ["changed crm (display_name, icon)"],
+        ),
+        (
+            document(module("crm")),
+            document(module("crm", is_active=False, description="Sold no more.")),
+            ["retired crm (description, is_active)"],
+        ),
+        (
+            document(module("crm", submodule("leads"))),
+            document(module("crm", submodule("leads", default="off"))),
+            ["changed crm.leads (on_by_default)"],
+        ),
+        (
+            document(module("e_mail")),
+            document(module("e-mail", display_name="e_mail")),
+            ["changed e_mail (aliases)"],
+        ),
+        (
+            document(module("crm"), bundles=[bundle("suite", "crm")]),
+            document(module("crm"), bundles=[bundle("suite")]),
+            ["changed bundle:suite (modules)"],
+        ),
+        (
+            document(longest_trial_days=90),
+            document(longest_trial_days=30),
+            ["changed longest_trial_days (days)"],
+        ),
+    ],
+    ids=lambda value: "; ".join(value) if isinstance(value, list) else "",
+)
+def test_a_change_is_named_by_what_it_is(old: Document, new: Document, expected: list[str]) -> None:
+    given_catalogs = read_catalog(old, version=1), read_catalog(new, version=2)
+    assert changes(*given_catalogs) == expected
+
+
+def test_changes_come_in_the_order_of_the_new_catalog_and_removals_last() -> None:
+    old = catalog(module("hr", id=1), module("crm", id=2))
+    new = catalog(module("erp", id=3), module("crm", id=2, is_active=False), module("gst", id=4))
+    assert changes(old, new) == [
+        "added erp",
+        "retired crm (is_active)",
+        "added gst",
+        "removed hr",
+    ]
+
+
+# What the tests above lean on
+
+
+def written(read: Catalog) -> Document:
+    """What is written, after a journey through JSON."""
+    through_json: Document = json.loads(json.dumps(write_catalog(read)))
+    return through_json
+
+
+def places(value: Any, *, at: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """The place of every value in a document, its own first."""
+    yield at
+    if isinstance(value, dict | list):
+        for name in value if isinstance(value, dict) else range(len(value)):
+            yield from places(value[name], at=(*at, name))
+
+
+def found(value: Any, place: tuple[str | int, ...]) -> Any:
+    """The value at a place."""
+    for name in place:
+        value = value[name]
+    return value
+
+
+def replaced(value: Any, place: tuple[str | int, ...], by: Any) -> Any:
+    """A copy of a document with another value at a place."""
+    if not place:
+        return by
+    changed = copy.deepcopy(value)
+    found(changed, place[:-1])[place[-1]] = by
+    return changed
