@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Detail(BaseModel):
@@ -56,6 +56,10 @@ class OrgEntitlements(BaseModel):
 
     org_id: int | str
     entitlements: dict[str, ModuleEntitlement]
+    at: str | None = None
+    known_at: str | None = None
+    org_version: int | None = None
+    catalog_version: int | None = None
 
 
 class CatalogSubmodule(BaseModel):
@@ -171,6 +175,107 @@ class OrgPage(BaseModel):
 
     orgs: list[OrgEntry]
     next: str | None
+
+
+class Event(BaseModel):
+    """One event of the ledger, with its content under `data`."""
+
+    position: int
+    event_id: str
+    type: str
+    org_version: int
+    recorded_at: str
+    effective_at: str
+    actor: str
+    actor_type: str
+    on_behalf_of: str | None
+    reason: str
+    ticket: str | None
+    correlation_id: str | None
+    batch_id: str | None
+    data: dict[str, Any]
+
+
+class Step(BaseModel):
+    """One question of the judgement; the last one decides."""
+
+    question: str
+    answer: str
+    decides: bool
+    events: list[Event]
+
+
+class NextChange(BaseModel):
+    """The next instant at which the effective state changes by itself."""
+
+    at: str
+    status: str
+
+
+class Explained(BaseModel):
+    """Why a key is what it is."""
+
+    org_id: int | str
+    key: str
+    at: str
+    known_at: str
+    org_version: int
+    catalog_version: int
+    status: str
+    denied_by: str | None
+    steps: list[Step]
+    would_grant: list[str]
+    next_change: NextChange | None
+
+
+class Interval(BaseModel):
+    """One state of a key in `[from, until)`."""
+
+    starts: str = Field(alias="from")
+    until: str | None
+    status: str
+    denied_by: str | None
+    sources: list[str]
+    events: list[Event]
+
+
+class Timeline(BaseModel):
+    """The intervals of each key."""
+
+    org_id: int | str
+    known_at: str
+    org_version: int
+    catalog_version: int
+    keys: dict[str, list[Interval]]
+
+
+class Change(BaseModel):
+    """A key's effective state at two instants; null where the catalog had no such key."""
+
+    before: str | None = Field(alias="from")
+    after: str | None = Field(alias="to")
+
+
+class Diff(BaseModel):
+    """What differs between two instants, and the events that took effect between them."""
+
+    org_id: int | str
+    starts: str = Field(alias="from")
+    ends: str = Field(alias="to")
+    changed: dict[str, Change]
+    events: list[Event]
+
+
+class Replay(BaseModel):
+    """A state rebuilt from events alone, and the events that were used."""
+
+    org_id: int | str
+    at: str
+    known_at: str
+    org_version: int
+    catalog_version: int
+    states: dict[str, str]
+    events: list[Event]
 
 
 class Registered(BaseModel):

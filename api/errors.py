@@ -155,6 +155,11 @@ async def http_error(request: Request, error: Exception) -> JSONResponse:
     return answer(request, error.status_code, code=code, detail=error.detail, headers=headers)
 
 
+async def failed(request: Request, error: Exception) -> JSONResponse:
+    """A defect of ours: it is in the log, and none of it in the answer."""
+    return answer(request, 500, code="internal_error", detail="Something went wrong here.")
+
+
 def _listed(found: Sequence[Any]) -> list[dict[str, Any]]:
     return [
         {"loc": list(entry["loc"]), "msg": entry["msg"], "type": entry["type"]}
@@ -175,3 +180,4 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Unauthenticated, unauthenticated)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http_error)
+    app.add_exception_handler(Exception, failed)

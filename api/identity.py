@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Path
+from fastapi import Depends, Path, Query
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from api.parts import Parts
@@ -12,6 +12,7 @@ from domain.refusals import NotPermitted
 
 NOT_YOURS = "You do not have access to this organization's entitlements"
 STAFF_ONLY = "Super admin access required"
+NO_AUDIT = "Only a super admin or a service of this organisation may read its history."
 NO_COMMAND = "Only a super admin or a service of this organisation may change its entitlements."
 
 
@@ -77,6 +78,33 @@ async def commander(org: NamedOrg, principal: Caller) -> Principal:
     return principal
 
 
+async def queried_org(
+    org: Annotated[str, Query(description="an org id")], principal: Caller
+) -> OrgId:
+    """The org a query names."""
+    return org_id(org)
+
+
+def may_audit(principal: Principal, org: OrgId) -> None:
+    """Raises NotPermitted unless the principal may read who did what to the org."""
+    if principal.role not in ("super_admin", "service") or not principal.may_see(org):
+        raise NotPermitted(NO_AUDIT)
+
+
+async def auditor(org: NamedOrg, principal: Caller) -> Principal:
+    """One who may read who did what to the org that the path names."""
+    may_audit(principal, org)
+    return principal
+
+
+async def audited_org(org: Annotated[OrgId, Depends(queried_org)], principal: Caller) -> OrgId:
+    """The org a query names, whose history the caller may read."""
+    may_audit(principal, org)
+    return org
+
+
 VisibleOrg = Annotated[OrgId, Depends(visible_org)]
 Staff = Annotated[Principal, Depends(staff)]
 Commander = Annotated[Principal, Depends(commander)]
+Auditor = Annotated[Principal, Depends(auditor)]
+AuditedOrg = Annotated[OrgId, Depends(audited_org)]

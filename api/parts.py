@@ -9,6 +9,9 @@ from typing import Annotated, Any, Protocol
 from fastapi import Depends, Request
 
 from api.tokens import TokenVerifier
+from domain.catalog import Catalog
+from domain.history import History
+from domain.ids import OrgId
 from domain.orders import Answer, Order
 from projections.shelf import Shelf
 from projections.table import OrgTable
@@ -22,6 +25,16 @@ class Ledger(Protocol):
 
     def reading(self) -> AbstractAsyncContextManager[Any]:
         """A database connection to hand to a projection's reading function."""
+
+
+class Histories(Protocol):
+    """The port to the log as it was."""
+
+    async def of(self, org_id: OrgId, *, known_at: datetime | None = None) -> History:
+        """Every fact of an org that was recorded by `known_at`; UnknownOrg where there is none."""
+
+    async def catalog_at(self, at: datetime) -> Catalog:
+        """The catalog in force at an instant, the first one for anything earlier."""
 
 
 class Clock(Protocol):
@@ -47,6 +60,7 @@ class ApiParts:
     ledger: Ledger
     table: OrgTable
     shelf: Shelf
+    histories: Histories
     clock: Clock
     tokens: TokenVerifier
     readiness: Callable[[], Awaitable[list[Check]]]

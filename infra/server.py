@@ -15,6 +15,8 @@ from api.app import create_app
 from api.parts import ApiParts
 from infra import demo as demonstration
 from infra.clock import LedgerClock
+from infra.database import database
+from infra.histories import Histories
 from infra.readiness import readiness
 from infra.settings import Settings
 from infra.tokens import sign_token, verifier
@@ -33,8 +35,8 @@ def serve(settings: Settings, *, host: str, port: int, workers: int, demo: bool)
     """
     verifier(
         settings, clock=LedgerClock()
-    )  # a key that cannot be used is told before anything starts
-    with listening(host, port) as taken:
+    )  # so that an unusable key is told before anything starts
+    with listening(host, port) as taken, database(settings):  # an embedded one stays up throughout
         address = f"http://{host}:{taken.getsockname()[1]}"
         asyncio.run(_prepare(settings, demo=demo))
         print(banner(settings, address, demo=demo), flush=True)  # noqa: T201 - what it is for
@@ -72,6 +74,7 @@ def app_parts(parts: Parts) -> ApiParts:
         ledger=parts.ledger,
         table=parts.table,
         shelf=parts.shelf,
+        histories=Histories(parts.ledger.reading),
         clock=parts.clock,
         tokens=verifier(parts.settings, clock=parts.clock),
         readiness=partial(readiness, parts),

@@ -7,11 +7,14 @@ from fastapi import APIRouter, Query, Request, Response
 
 from api.documents import OrgEntitlements
 from api.identity import Caller, VisibleOrg
+from api.instants import AsOf, PointInTime
 from api.orders import version_in
 from api.parts import ApiParts, Parts
 from api.render import dumped, org_entitlements
 from domain.ids import OrgId
+from domain.instants import iso
 from projections.legacy import enabled_modules
+from projections.table import Judged
 
 router = APIRouter(prefix="/api/v1", tags=["seed"])
 
@@ -34,9 +37,20 @@ async def own_entitlements(
 
 @router.get("/orgs/{org}/entitlements", response_model=OrgEntitlements)
 async def entitlements(
-    request: Request, org: VisibleOrg, parts: Parts, min_version: MinVersion = None
+    request: Request,
+    org: VisibleOrg,
+    parts: Parts,
+    point: PointInTime,
+    min_version: MinVersion = None,
 ) -> Response:
-    """The effective entitlements of an org; its ETag also serves as `If-Match` of a command."""
+    """The effective entitlements of an org, now or as of any instant.
+
+    The ETag of the present ones also serves as `If-Match` of a command. `at` asks what was
+    effective then, `known_at` by what had been recorded then; a pair of both that lies in the past
+    never changes and may be kept for ever.
+    """
+    if point.asked:
+        return await _map_as_of(parts, org, point)
     return await _map(request, parts, org, min_version)
 
 
@@ -62,6 +76,20 @@ async def _map(request: Request, parts: ApiParts, org: OrgId, min_version: str |
     if etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     return _json(body, headers=headers)
+
+
+async def _map_as_of(parts: ApiParts, org: OrgId, point: AsOf) -> Response:
+    history = await parts.histories.of(org, known_at=point.known_at)
+    catalog = await parts.histories.catalog_at(min(point.at, point.known_at))
+    judged = Judged(history.lanes, catalog, point.at)
+    body = org_entitlements(org, history.lanes, judged) | {
+        "at": iso(point.at),
+        "known_at": iso(point.known_at),
+        "org_version": history.version,
+        "catalog_version": catalog.version,
+    }
+    kept = "private, max-age=31536000, immutable" if point.settled else "private, no-store"
+    return _json(dumped(body), headers={"Cache-Control": kept})
 
 
 def _json(body: bytes, *, headers: dict[str, Any] | None = None) -> Response:

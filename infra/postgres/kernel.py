@@ -1,7 +1,7 @@
 """The calls of the Linux kernel that Python 3.11 has no function for; elsewhere they do nothing.
 
-Numbers are from the kernel's uapi headers (prctl.h, capability.h, sched.h, mount.h), which never
-change.
+Numbers are from the kernel's uapi headers (prctl.h, securebits.h, capability.h, sched.h and
+mount.h), which never change.
 """
 
 import ctypes

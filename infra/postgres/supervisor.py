@@ -23,7 +23,7 @@ READY = b"ready\n"
 
 _OTHER_GONE_WITHIN = 2.0
 _GIVE_UP_AFTER = 4  # failed starts in a row, unless it was ready before
-_STEADY_AFTER = 10.0
+_STEADY_AFTER = 1.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 _WHILE_STARTING, _WHILE_READY = 0.02, 0.1
 
@@ -105,7 +105,8 @@ class Supervisor:
             _log(f"the server ended by itself; failures in a row: {failures}")
             if failures >= _GIVE_UP_AFTER and not self._was_ready:
                 raise StartFailed(str(self._layout.root), self._layout.log_tail())
-            self._pause(min(_FIRST_PAUSE * 2**failures, _LONGEST_PAUSE) if failures else 0)
+            if failures > 1:  # the first time at once: it was killed, more likely than broken
+                self._pause(min(_FIRST_PAUSE * 2 ** min(failures, 9), _LONGEST_PAUSE))
 
     def _watch(self, server: Server) -> float:
         """Until the server or its time is over; the seconds for which it was ready."""

@@ -23,6 +23,10 @@ MATRIX: dict[tuple[str, str], set[str]] = {
     ("GET", "/api/v1/organizations/entitlements"): ANYONE,
     ("GET", "/api/v1/orgs/{org}/entitlements"): ANYONE,
     ("GET", "/api/v1/orgs/{org}/enabled_modules"): ANYONE,
+    ("GET", "/api/v1/orgs/{org}/explain"): COMMANDERS,
+    ("GET", "/api/v1/orgs/{org}/timeline"): COMMANDERS,
+    ("GET", "/api/v1/orgs/{org}/diff"): COMMANDERS,
+    ("GET", "/api/v1/audit/replay"): COMMANDERS,
     ("GET", "/api/v1/admin/modules"): STAFF,
     ("GET", "/api/v1/admin/categories"): STAFF,
     ("GET", "/api/v1/admin/categories/{key}"): STAFF,
@@ -35,7 +39,14 @@ MATRIX: dict[tuple[str, str], set[str]] = {
     ("PUT", "/api/v1/admin/orgs/{org}/entitlements"): STAFF,
     **{("POST", f"/api/v1/orgs/{{org}}/commands/{name}"): COMMANDERS for name in COMMANDS},
 }
-NAMING_AN_ORG = [operation for operation in MATRIX if "{org}" in operation[1]]
+QUERIES = {
+    "explain": {"key": "crm"},
+    "diff": {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"},
+    "replay": {"org": "{org}"},
+}
+NAMING_AN_ORG = [
+    operation for operation in MATRIX if "{org}" in operation[1] or "replay" in operation[1]
+]
 BODIES: dict[str, dict[str, Any]] = {
     "orgs": {"id": ORG, "name": "Own"},
     "entitlements": {"changes": {}},
@@ -70,7 +81,9 @@ def ask(client: httpx.Client, method: str, path: str, *, org: int) -> httpx.Resp
     """The operation on an org."""
     url = path.replace("{org}", str(org)).replace("{key}", "crm_suite")
     body = {"reason": REASON} | BODIES.get(path.rsplit("/", 1)[1], {})
-    return client.request(method, url, json=body if method != "GET" else None)
+    asked = QUERIES.get(path.rsplit("/", 1)[1], {})
+    params = {name: value.replace("{org}", str(org)) for name, value in asked.items()}
+    return client.request(method, url, params=params, json=body if method != "GET" else None)
 
 
 def test_every_route_has_a_row(live: LiveServer) -> None:

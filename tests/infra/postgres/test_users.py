@@ -14,7 +14,7 @@ import pytest
 from infra.postgres import kernel
 from infra.postgres.binaries import Binaries
 from tests.infra.postgres.conftest import Hold, NewHolder
-from tests.infra.postgres.world import ROOT, answers, eventually, is_over, postmaster_pid
+from tests.infra.postgres.world import ROOT, answers, copy, postmaster_pid
 
 SETPRIV = shutil.which("setpriv")
 SYSTEM_PYTHON = Path("/usr/bin/python3")
@@ -40,7 +40,7 @@ def may_unshare() -> bool:
     return asked.returncode == 0
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def open_dir() -> Iterator[Path]:
     """A directory that everyone may enter, which pytest's own are not."""
     path = Path(tempfile.mkdtemp(prefix="ledger-test-"))
@@ -49,7 +49,15 @@ def open_dir() -> Iterator[Path]:
     shutil.rmtree(path, ignore_errors=True)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def open_install(open_dir: Path, binaries: Binaries) -> Path:
+    """The binaries, and beside them our source, where everyone may read them."""
+    shutil.copytree(ROOT / "infra/postgres", open_dir / "source/infra/postgres")
+    shutil.copy(ROOT / "infra/__init__.py", open_dir / "source/infra")
+    return copied(binaries, open_dir / "lib")
+
+
+@pytest.fixture(scope="module")
 def closed_install(open_dir: Path, binaries: Binaries) -> Path:
     """The binaries below a directory that only root may enter."""
     closed = open_dir / "closed"
@@ -99,7 +107,7 @@ def test_root_needs_no_open_door(
         pytest.skip(f"this root has no CAP_{needed.upper()}")
     if way == "mapped" and not may_unshare():
         pytest.skip("this kernel allows no user namespaces")
-    data_dir = open_dir / "closed" / "db"
+    data_dir = open_dir / "closed" / way
     prefix = (str(SETPRIV), "--bounding-set", without) if without else ()
 
     url = new_holder(data_dir, bin_dir=closed_install, prefix=prefix).says()
@@ -115,57 +123,48 @@ def test_a_root_that_can_do_nothing_is_told_what_to_do(
     open_dir: Path, closed_install: Path, new_holder: NewHolder
 ) -> None:
     prefix = (str(SETPRIV), "--bounding-set", "-all")
-    data_dir = open_dir / "closed" / "db"
+    data_dir = open_dir / "closed" / "powerless"
     holder = new_holder(data_dir, bin_dir=closed_install, prefix=prefix)
     assert "Run as an ordinary user" in holder.complains()
 
 
-def ordinary_user() -> pwd.struct_passwd:
-    return pwd.getpwnam("nobody")
+def as_nobody() -> tuple[str, ...]:
+    user = pwd.getpwnam("nobody")
+    return str(SETPRIV), f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"
 
 
 @pytest.mark.skipif(SETPRIV is None, reason="needs setpriv of util-linux")
 @pytest.mark.skipif(not SYSTEM_PYTHON.exists(), reason="needs a Python that others may run")
-def test_an_ordinary_user_gets_a_server_of_his_own(
-    open_dir: Path, binaries: Binaries, new_holder: NewHolder, hold: Hold
+def test_an_ordinary_user_gets_a_server_of_his_own_which_root_may_join(
+    open_dir: Path, open_install: Path, new_holder: NewHolder, hold: Hold
 ) -> None:
-    shutil.copytree(ROOT / "infra/postgres", open_dir / "source/infra/postgres")
-    shutil.copy(ROOT / "infra/__init__.py", open_dir / "source/infra")
-    user = ordinary_user()
+    user = pwd.getpwnam("nobody")
     home = open_dir / "home"
     home.mkdir()
     os.chown(home, user.pw_uid, user.pw_gid)
-    become = f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"
 
-    holder = new_holder(
+    url = new_holder(
         home / "db",
-        bin_dir=copied(binaries, open_dir / "lib"),
-        prefix=(str(SETPRIV), *become),
+        bin_dir=open_install,
+        prefix=as_nobody(),
         python=str(SYSTEM_PYTHON),
         source=open_dir / "source",
-    )
-    url = holder.says()
+    ).says()
 
     assert uid_of(postmaster_pid(home / "db")) == user.pw_uid
-    assert hold(home / "db").owner_url == url  # root joins
+    assert hold(home / "db").owner_url == url
     assert {path.stat().st_uid for path in home.rglob("*")} == {user.pw_uid}
 
 
 @pytest.mark.skipif(SETPRIV is None, reason="needs setpriv of util-linux")
 @pytest.mark.skipif(not SYSTEM_PYTHON.exists(), reason="needs a Python that others may run")
-def test_an_ordinary_user_is_refused_the_directory_of_another(
-    open_dir: Path, binaries: Binaries, new_holder: NewHolder, hold: Hold
+def test_an_ordinary_user_is_refused_the_directory_of_root(
+    open_dir: Path, open_install: Path, template: Path, new_holder: NewHolder
 ) -> None:
-    shutil.copytree(ROOT / "infra/postgres", open_dir / "source/infra/postgres")
-    shutil.copy(ROOT / "infra/__init__.py", open_dir / "source/infra")
-    hold(open_dir / "db").release()
-    eventually(lambda: is_over(open_dir / "db"))
-    user = ordinary_user()
-    become = f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"
     holder = new_holder(
-        open_dir / "db",
-        bin_dir=binaries.bin_dir,
-        prefix=(str(SETPRIV), *become),
+        copy(template, open_dir / "of_root"),
+        bin_dir=open_install,
+        prefix=as_nobody(),
         python=str(SYSTEM_PYTHON),
         source=open_dir / "source",
     )

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[3]
 PATIENCE = 60.0  # seconds; a deadline for a machine that is busy, and no claim about speed
 
 HOLD = """
-import sys
+import signal, sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from infra.postgres import EmbeddedPostgres, PostgresUnavailable
@@ -23,17 +23,9 @@ try:
     held = EmbeddedPostgres.hold(Path(sys.argv[2]), bin_dir=Path(sys.argv[3]))
 except PostgresUnavailable as error:
     sys.exit(f"{type(error).__name__}: {error}")
+signal.signal(signal.SIGINT, lambda *_: print("interrupted", flush=True))
 print(held.owner_url, flush=True)
-while True:
-    try:
-        word = sys.stdin.readline().strip()
-        break
-    except KeyboardInterrupt:
-        print("interrupted", flush=True)
-if word == "ensure":
-    held.ensure()
-    print(held.owner_url, flush=True)
-    sys.stdin.readline()
+sys.stdin.readline()
 """
 
 

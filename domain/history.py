@@ -1,0 +1,156 @@
+"""An org with nothing forgotten: what was so at any instant, as known at any other, and why."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+from typing import Self
+
+from domain.catalog import Catalog, Key, module_of
+from domain.effective import Effective, Lanes, denied_by, effective
+from domain.facts import LedgerEvent
+from domain.ids import OrgId, org_stream
+from domain.lanes import Block, Grant
+from domain.org import Org, rebuild
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """A fact with its place in the whole ledger and the database's time of recording."""
+
+    position: int
+    recorded_at: datetime
+    fact: LedgerEvent
+
+
+class _Unforgetting(Org):
+    """The same facts, but ended grants and lifted blocks stay."""
+
+    def _open(self, grant: Grant, *, at: datetime) -> None:
+        self.grants[grant.id] = grant
+
+    def _raise(self, block: Block, *, at: datetime) -> None:
+        self.blocks[block.id] = block
+
+    def _lift(self, block_id: str, *, at: datetime) -> None:
+        if block_id in self.blocks:
+            self.blocks[block_id] = replace(self.blocks[block_id], ends=at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """In `[starts, ends)` a key was in one state; `because` are the facts its start came from."""
+
+    key: Key
+    state: Effective
+    denied_by: str | None
+    starts: datetime
+    ends: datetime | None
+    sources: tuple[str, ...]
+    because: tuple[Recorded, ...]
+
+
+class History:
+    """Every fact of one org up to an instant of knowledge, in order."""
+
+    def __init__(self, org_id: OrgId, recorded: Sequence[Recorded]) -> None:
+        self.org_id = org_id
+        self.recorded = tuple(recorded)
+
+    @cached_property
+    def org(self) -> Org:
+        """The org with all of its grants and blocks, past ones too."""
+        blank = _Unforgetting.blank(org_stream(self.org_id))
+        return rebuild(blank, (entry.fact for entry in self.recorded))
+
+    @cached_property
+    def lanes(self) -> Lanes:
+        return self.org.lanes
+
+    @property
+    def version(self) -> int:
+        """The org version that was known."""
+        return self.org.version
+
+    def known_at(self, known_at: datetime) -> Self:
+        """The history as the ledger had recorded it at `known_at`, that instant included."""
+        return type(self)(
+            self.org_id, [entry for entry in self.recorded if entry.recorded_at <= known_at]
+        )
+
+    def behind(self, entry: Grant | Block) -> tuple[Recorded, ...]:
+        """The facts that made a grant or a block what it is, in order."""
+        return self._by_subject.get(entry.id, ())
+
+    @cached_property
+    def _by_subject(self) -> dict[str, tuple[Recorded, ...]]:
+        found: dict[str, list[Recorded]] = {}
+        for entry in self.recorded:
+            for field in ("grant_id", "trial_id", "block_id"):
+                subject = getattr(entry.fact, field, None)
+                if subject is not None:
+                    found.setdefault(subject, []).append(entry)
+        return {subject: tuple(entries) for subject, entries in found.items()}
+
+    def concerning(self, key: Key) -> list[Grant | Block]:
+        """The grants of a key and of its module, and the blocks over it, oldest first."""
+        keys = {key, module_of(key)}
+        entries: list[Grant | Block] = [g for g in self.org.grants.values() if g.key in keys]
+        entries += [block for block in self.org.blocks.values() if block.concerns(key)]
+        return sorted(entries, key=lambda entry: entry.starts)
+
+    def timeline(self, key: Key, catalog: Catalog) -> list[Span]:
+        """The intervals of one key from the org's first fact on, neighbours joined.
+
+        The last span reaches as far as is known: without an end, or up to its own.
+        """
+        if not self.recorded:
+            return []
+        begins = min(self.recorded[0].fact.timestamp, *_instants(self, key))
+        edges = sorted({begins, *(i for i in _instants(self, key) if i > begins)})
+        spans: list[Span] = []
+        for starts, ends in zip(edges, [*edges[1:], None], strict=True):
+            span = self._span(key, catalog, starts, ends)
+            if spans and _same(spans[-1], span):
+                spans[-1] = replace(spans[-1], ends=ends)
+            else:
+                spans.append(span)
+        return spans
+
+    def _span(self, key: Key, catalog: Catalog, starts: datetime, ends: datetime | None) -> Span:
+        concerned = self.concerning(key)
+        grants = [e for e in concerned if isinstance(e, Grant) and e.active(starts)]
+        changed = [e for e in concerned if starts in (e.starts, e.ends)]
+        facts = {
+            entry.position: entry
+            for e in changed
+            for entry in self.behind(e)
+            if entry.fact.effective_at <= starts
+        }
+        return Span(
+            key=key,
+            state=effective(self.lanes, catalog, key, starts),
+            denied_by=denied_by(self.lanes, catalog, key, starts),
+            starts=starts,
+            ends=ends,
+            sources=tuple(sorted({grant.source for grant in grants})),
+            because=tuple(facts[position] for position in sorted(facts)),
+        )
+
+
+def _instants(history: History, key: Key) -> Iterable[datetime]:
+    for entry in history.concerning(key):
+        yield entry.starts
+        if entry.ends is not None:
+            yield entry.ends
+
+
+def _same(one: Span, other: Span) -> bool:
+    return (one.state, one.denied_by, one.sources) == (other.state, other.denied_by, other.sources)
+
+
+def touched_keys(history: History, catalog: Catalog) -> list[Key]:
+    """The catalog keys that any grant or block of the org ever named, in the catalog's order."""
+    named = {grant.key for grant in history.org.grants.values()}
+    named |= {block.key for block in history.org.blocks.values() if block.key is not None}
+    return [key for key in catalog.walk() if key in named]

@@ -1,0 +1,41 @@
+"""Histories for HTTP and the command line: the log read and decoded, catalogs kept by version."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Any
+
+from domain.catalog import Catalog
+from domain.history import History
+from domain.ids import OrgId
+from domain.refusals import Unavailable
+from infra.store.mapper import read_fact
+from projections.history import catalog_in_force, org_history
+
+
+class Histories:
+    """Reads what was so, and what was known.
+
+    Args:
+        reading: gives a connection to read with.
+    """
+
+    def __init__(self, reading: Callable[[], AbstractAsyncContextManager[Any]]) -> None:
+        self._reading = reading
+
+    async def of(self, org_id: OrgId, *, known_at: datetime | None = None) -> History:
+        """Every fact of an org that was recorded by `known_at`.
+
+        Raises:
+            UnknownOrg: the ledger knew no such org then.
+        """
+        async with self._reading() as connection:
+            return await org_history(connection, org_id, decode=read_fact, known_at=known_at)
+
+    async def catalog_at(self, at: datetime) -> Catalog:
+        """The catalog in force at an instant, the first one for anything earlier."""
+        async with self._reading() as connection:
+            catalog = await catalog_in_force(connection, decode=read_fact, at=at)
+        if catalog is None:
+            raise Unavailable("No catalog has been published.")
+        return catalog
