@@ -11,7 +11,16 @@ from api.documents import Detail, Problem
 from api.errors import documented
 from api.limits import BodyLimit
 from api.parts import ApiParts
-from api.routes import admin, categories, commands, directory, entitlements, history, operations
+from api.routes import (
+    admin,
+    audit,
+    categories,
+    commands,
+    directory,
+    entitlements,
+    history,
+    operations,
+)
 
 DESCRIPTION = """May this organisation use this module, now, and who said so?
 
@@ -45,6 +54,7 @@ def create_app(open_parts: Callable[[], AbstractAsyncContextManager[ApiParts]]) 
     app.include_router(
         commands.router, responses=documented(Problem, 400, 401, 403, 404, 409, 412, 413, 422, 503)
     )
+    app.include_router(audit.router, responses=documented(Problem, 401, 403, 422, 503))
     app.include_router(history.router, responses=documented(Problem, 401, 403, 404, 422, 503))
     app.include_router(operations.router)
     return app

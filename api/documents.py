@@ -181,9 +181,10 @@ class Event(BaseModel):
     """One event of the ledger, with its content under `data`."""
 
     position: int
+    org_id: int | str | None
     event_id: str
     type: str
-    org_version: int
+    org_version: int | None
     recorded_at: str
     effective_at: str
     actor: str
@@ -276,6 +277,17 @@ class Replay(BaseModel):
     catalog_version: int
     states: dict[str, str]
     events: list[Event]
+
+
+class EventPage(BaseModel):
+    """A page of events; `next` is what `after` must be for the following one.
+
+    `known_to` is the position up to which the answer is complete.
+    """
+
+    events: list[Event]
+    next: int | None
+    known_to: int
 
 
 class Registered(BaseModel):

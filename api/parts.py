@@ -1,6 +1,6 @@
 """What the HTTP room is handed; it makes nothing of this itself."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,10 +9,13 @@ from typing import Annotated, Any, Protocol
 from fastapi import Depends, Request
 
 from api.tokens import TokenVerifier
+from domain.actors import Provenance
 from domain.catalog import Catalog
-from domain.history import History
-from domain.ids import OrgId
+from domain.facts import LedgerEvent
+from domain.history import History, Recorded
+from domain.ids import OrgId, Stream
 from domain.orders import Answer, Order
+from projections.audit import AuditQuery
 from projections.shelf import Shelf
 from projections.table import OrgTable
 
@@ -22,6 +25,11 @@ class Ledger(Protocol):
 
     async def execute(self, order: Order) -> Answer:
         """Carry out an order or raise a Refusal."""
+
+    async def note(
+        self, stream: Stream, fact: type[LedgerEvent], *, by: Provenance, **content: Any
+    ) -> int:
+        """Append one fact to a stream that belongs to no org; answers its position."""
 
     def reading(self) -> AbstractAsyncContextManager[Any]:
         """A database connection to hand to a projection's reading function."""
@@ -35,6 +43,16 @@ class Histories(Protocol):
 
     async def catalog_at(self, at: datetime) -> Catalog:
         """The catalog in force at an instant, the first one for anything earlier."""
+
+
+class Audit(Protocol):
+    """The port to the audit view."""
+
+    async def page(self, query: AuditQuery) -> tuple[list[Recorded], int]:
+        """The events that match, and the position up to which the view knows everything."""
+
+    def everything(self, query: AuditQuery) -> AsyncIterator[list[Recorded]]:
+        """Every event that matches, in pages."""
 
 
 class Clock(Protocol):
@@ -61,6 +79,7 @@ class ApiParts:
     table: OrgTable
     shelf: Shelf
     histories: Histories
+    audit: Audit
     clock: Clock
     tokens: TokenVerifier
     readiness: Callable[[], Awaitable[list[Check]]]

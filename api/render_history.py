@@ -9,6 +9,7 @@ from domain.effective import Effective
 from domain.explain import Explanation
 from domain.facts import LedgerEvent
 from domain.history import Recorded, Span
+from domain.ids import org_json, org_of
 from domain.instants import iso
 
 _ENVELOPE = frozenset(LedgerEvent.__annotations__)
@@ -17,11 +18,13 @@ _ENVELOPE = frozenset(LedgerEvent.__annotations__)
 def recorded(entry: Recorded) -> dict[str, Any]:
     """One event: its place, who said so and why, and its content under `data`."""
     fact = entry.fact
+    org = org_of(fact.originator_id)
     return {
         "position": entry.position,
+        "org_id": org_json(org) if org else None,
         "event_id": str(fact.event_id),
         "type": fact.TOPIC,
-        "org_version": fact.originator_version,
+        "org_version": fact.originator_version if org else None,
         "recorded_at": iso(entry.recorded_at),
         "effective_at": iso(fact.effective_at),
         "actor": fact.actor,

@@ -35,10 +35,13 @@ class Outcome:
         return tuple(key for key, state in self.after.items() if self.before[key] != state)
 
 
-def decide(org: Org, commands: Sequence[Command], context: Context) -> Outcome:
+def decide(
+    org: Org, commands: Sequence[Command], context: Context, *, terse: bool = False
+) -> Outcome:
     """Judge `commands` in order, each on what the ones before it left.
 
-    `org` moves on with the facts; it must be thrown away when this raises.
+    `org` moves on with the facts; it must be thrown away when this raises. A `terse` outcome has
+    the facts and the warnings alone.
 
     Raises:
         Refusal: one of them cannot be done, so none is.
@@ -46,14 +49,19 @@ def decide(org: Org, commands: Sequence[Command], context: Context) -> Outcome:
     """
     lanes = org.lanes
     warnings: list[str] = []
+    named: set[Key] = set()
     for command in commands:
         if command.needs_registration and not org.registered:
             raise UnknownOrg(org.org_id)
+        named.update(command.keys(org, context.catalog))
         warnings += command.decide(org, context)
     if not org.registered:
         raise UnknownOrg(org.org_id)
     facts = cast("tuple[OrgEvent, ...]", tuple(org.collect_events()))
-    named = {key for command in commands for key in command.keys(org, context.catalog)}
+    if terse:
+        return Outcome(
+            facts=facts, before={}, after={}, remaining_sources=(), warnings=tuple(warnings)
+        )
     modules = _concerned(facts, named)
     before = effective_map(lanes, context.catalog, context.now, modules=modules)
     after = effective_map(org.lanes, context.catalog, context.now, modules=modules)

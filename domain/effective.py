@@ -85,7 +85,7 @@ def effective(lanes: Lanes, catalog: Catalog, key: Key, at: datetime) -> Effecti
     """The effective state of one catalog key at one instant."""
     module = catalog.module(key)
     submodule = catalog.submodule(key)
-    if not module.is_active or (submodule is not None and not submodule.is_active):
+    if not catalog.in_use(key):
         return Effective.DISABLED
     if module.exempt:
         return Effective.ENABLED
@@ -142,18 +142,24 @@ def denied_by(lanes: Lanes, catalog: Catalog, key: Key, at: datetime) -> str | N
 
     One of `blocked`, `parent_disabled`, `revoked`, `trial_expired`, `grant_expired`,
     `not_yet_active`, `not_granted`. Of several past grants the one that ended last tells why.
+    What is retired is `not_granted`, whatever was.
     """
     if effective(lanes, catalog, key, at) is not Effective.DISABLED:
         return None
+    if not catalog.in_use(key):
+        return "not_granted"
     if lanes.block_on(key, at) is not None:
         return "blocked"
     if is_submodule(key) and effective(lanes, catalog, module_of(key), at) is Effective.DISABLED:
         return "parent_disabled"
-    past = [g for g in lanes.grants.get(key, ()) if g.ends is not None and g.ends <= at]
-    past = [grant for grant in past if grant.starts < (grant.ends or at)]
-    if past:
-        last = max(past, key=lambda grant: (grant.ends or at, grant.id))
-        if last.ended_by is not None:
-            return "revoked"
-        return "trial_expired" if last.kind == "trial" else "grant_expired"
-    return "not_yet_active" if any(g.live(at) for g in lanes.grants.get(key, ())) else "not_granted"
+    return _inactive_by(lanes.grants.get(key, ()), at)
+
+
+def _inactive_by(grants: Collection[Grant], at: datetime) -> str:
+    past = [g for g in grants if g.ends is not None and g.starts < g.ends <= at]
+    if not past:
+        return "not_yet_active" if any(grant.live(at) for grant in grants) else "not_granted"
+    last = max(past, key=lambda grant: (grant.ends or at, grant.id))
+    if last.ended_by is not None:
+        return "revoked"
+    return "trial_expired" if last.kind == "trial" else "grant_expired"

@@ -157,6 +157,15 @@ class CatalogPublished(LedgerEvent):
     forced: bool
 
 
+class AuditRead(LedgerEvent):
+    """Somebody read the audit log: what was asked for, as a page or as a whole."""
+
+    TOPIC = "entitlements.AuditRead.v1"
+
+    query: dict[str, Any]
+    export: bool
+
+
 def common(*, now: datetime, by: Provenance, effective_at: datetime | None) -> dict[str, Any]:
     """What every fact carries beside its content."""
     return {

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from domain.refusals import NaiveTimestamp
+from domain.refusals import InstantOutOfRange, NaiveTimestamp
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -12,15 +12,19 @@ def aware(instant: datetime, *, field: str) -> datetime:
 
     Raises:
         NaiveTimestamp: it has no time zone, so nobody can say when it is.
+        InstantOutOfRange: in UTC it is before the year 1 or after the year 9999.
     """
     if instant.tzinfo is None:
         raise NaiveTimestamp(field=field, value=instant.isoformat())
-    return instant.astimezone(UTC)
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:
+        raise InstantOutOfRange(field=field, value=instant.isoformat()) from None
 
 
 def iso(instant: datetime) -> str:
     """The one way an instant is written, `2026-01-31T12:00:00.000000Z`: text sorts as time does."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return instant.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def from_iso(text: str) -> datetime:

@@ -13,6 +13,7 @@ GrantKind = Literal["full", "trial"]
 Scope = Literal["org", "module", "submodule"]
 Category = Literal["suspension", "compliance", "admin_off", "abuse"]
 EndedBy = Literal["revoked", "superseded", "converted"]
+Slot = tuple[Key, str, str | None]  # key, source and reference
 
 CATEGORIES: tuple[Category, ...] = get_args(Category)
 TRIAL_SOURCE = "trial"
@@ -51,8 +52,8 @@ class Grant:
     ended_by: EndedBy | None = None
 
     @property
-    def slot(self) -> tuple[Key, str, str | None]:
-        """At most one live grant stands in a slot."""
+    def slot(self) -> Slot:
+        """A new grant takes over from what stands in its slot."""
         return self.key, self.source, self.source_ref
 
     def active(self, at: datetime) -> bool:

@@ -96,7 +96,7 @@ class Org(BaseAggregate[str]):
                 self._open(_started(fact), at=fact.timestamp)
                 self._remember_trial(fact.grant_id)
             case TrialExtended():
-                self._change(fact.grant_id, ends=fact.ends_at)
+                self._change(fact.grant_id, ends=fact.ends_at, ended_by=None)
                 self._remember_trial(fact.grant_id)
             case TrialConverted():
                 self._change(fact.trial_id, ends=fact.effective_at, ended_by="converted")
@@ -108,7 +108,7 @@ class Org(BaseAggregate[str]):
             case AccessBlocked():
                 self._raise(_blocked(fact), at=fact.timestamp)
             case AccessUnblocked():
-                self.blocks.pop(fact.block_id, None)
+                self._lift(fact.block_id, at=fact.effective_at)
 
     def _open(self, grant: Grant, *, at: datetime) -> None:
         for earlier in [g for g in self.grants.values() if g.slot == grant.slot]:
@@ -121,6 +121,9 @@ class Org(BaseAggregate[str]):
             if not earlier.live(at):
                 del self.blocks[earlier.id]
         self.blocks[block.id] = block
+
+    def _lift(self, block_id: str, *, at: datetime) -> None:
+        self.blocks.pop(block_id, None)
 
     def _change(self, grant_id: str, **terms: Any) -> None:
         if grant_id in self.grants:

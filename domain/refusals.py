@@ -2,7 +2,8 @@
 
 Refusal
 ├── Unacceptable             what was asked makes no sense, whatever the state
-│   ├── InvalidReason · InvalidText · NaiveTimestamp · InvalidOrgId · InvalidSource
+│   ├── InvalidReason · InvalidText · InvalidOrgId · InvalidSource
+│   ├── NaiveTimestamp · InstantOutOfRange
 │   ├── Backdated · NotInFuture · EmptyInterval · TrialTooLong
 │   ├── UnknownKey · UnknownBundle · InvalidCatalog
 │   └── IdempotencyKeyReused · PlanMismatch
@@ -73,6 +74,16 @@ class NaiveTimestamp(Unacceptable):
 
     def __init__(self, *, field: str, value: str) -> None:
         super().__init__(f"'{field}' has no time zone: {value}.", field=field, value=value)
+
+
+class InstantOutOfRange(Unacceptable):
+    code = "instant_out_of_range"
+    hint = "Give an instant between the years 1 and 9999; leave an end out to mean none."
+
+    def __init__(self, *, field: str, value: str) -> None:
+        super().__init__(
+            f"'{field}' lies outside the years 1 to 9999 in UTC: {value}.", field=field, value=value
+        )
 
 
 class InvalidOrgId(Unacceptable):

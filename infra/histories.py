@@ -1,16 +1,38 @@
 """Histories for HTTP and the command line: the log read and decoded, catalogs kept by version."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any
 
 from domain.catalog import Catalog
-from domain.history import History
+from domain.history import History, Recorded
 from domain.ids import OrgId
 from domain.refusals import Unavailable
 from infra.store.mapper import read_fact
+from projections.audit import AuditQuery, all_events, audit_position, find_events
 from projections.history import catalog_in_force, org_history
+
+
+class Audit:
+    """Reads the audit view.
+
+    Args:
+        reading: gives a connection to read with.
+    """
+
+    def __init__(self, reading: Callable[[], AbstractAsyncContextManager[Any]]) -> None:
+        self._reading = reading
+
+    async def page(self, query: AuditQuery) -> tuple[list[Recorded], int]:
+        """The events that match, and the position up to which the view knows everything."""
+        async with self._reading() as connection:
+            known_to = await audit_position(connection)
+            return await find_events(connection, query, decode=read_fact), known_to
+
+    def everything(self, query: AuditQuery) -> AsyncIterator[list[Recorded]]:
+        """Every event that matches, in pages."""
+        return all_events(self._reading, query, decode=read_fact)
 
 
 class Histories:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from typing import Any
 
 import psycopg
 from psycopg_pool import PoolTimeout
@@ -12,12 +13,19 @@ from infra.migrations.run import newest_revision
 from infra.wiring import Parts
 
 _PATIENCE_SECONDS = 2.0
+_MOST_LAG = 100_000  # events a following view may be behind before the process is not ready
+_ASK = """
+    SELECT position, epoch, (SELECT version_num FROM ledger.alembic_version),
+           position - (SELECT position FROM ledger.followers WHERE view = 'audit')
+      FROM ledger.head
+"""
 
 
 async def readiness(parts: Parts) -> list[Check]:
     """The checks, in the order a person on call would ask."""
-    database, head = await _database(parts)
-    behind = max(0, head - parts.feed.position)
+    database = await _database(parts)
+    behind = max(0, database.facts.get("position", 0) - parts.feed.position)
+    lag = database.facts.pop("audit_lag", 0)
     return [
         database,
         Check(
@@ -32,34 +40,33 @@ async def readiness(parts: Parts) -> list[Check]:
         ),
         Check(
             name="views",
-            ok=True,
-            facts={  # written in the append's own transaction
-                "current_entitlements": {"lag_events": 0},
+            ok=lag <= _MOST_LAG,
+            facts={
+                "current_entitlements": {"lag_events": 0},  # written in the append's transaction
                 "legacy_enabled_modules": {"lag_events": 0},
+                "audit": {"lag_events": lag},
             },
         ),
     ]
 
 
-async def _database(parts: Parts) -> tuple[Check, int]:
+async def _database(parts: Parts) -> Check:
     started = time.monotonic()
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
             async with parts.ledger.reading() as connection:
-                cursor = await connection.execute(
-                    "SELECT position, epoch, (SELECT version_num FROM ledger.alembic_version)"
-                    " FROM ledger.head"
-                )
+                cursor = await connection.execute(_ASK)
                 row = await cursor.fetchone()
     except (Refusal, psycopg.Error, PoolTimeout, TimeoutError) as error:
         problem = {"problem": "the database cannot be reached", "kind": type(error).__name__}
-        return Check(name="database", ok=False, facts=problem), 0
+        return Check(name="database", ok=False, facts=problem)
     assert row is not None
-    position, epoch, revision = row
-    facts = {
+    position, epoch, revision, audit_lag = row
+    facts: dict[str, Any] = {
         "position": position,
         "ledger_epoch": epoch,
         "revision": revision,
+        "audit_lag": audit_lag,
         "milliseconds": round((time.monotonic() - started) * 1000, 1),
     }
-    return Check(name="database", ok=revision == newest_revision(), facts=facts), position
+    return Check(name="database", ok=revision == newest_revision(), facts=facts)

@@ -16,7 +16,7 @@ from api.parts import ApiParts
 from infra import demo as demonstration
 from infra.clock import LedgerClock
 from infra.database import database
-from infra.histories import Histories
+from infra.histories import Audit, Histories
 from infra.readiness import readiness
 from infra.settings import Settings
 from infra.tokens import sign_token, verifier
@@ -75,6 +75,7 @@ def app_parts(parts: Parts) -> ApiParts:
         table=parts.table,
         shelf=parts.shelf,
         histories=Histories(parts.ledger.reading),
+        audit=Audit(parts.ledger.reading),
         clock=parts.clock,
         tokens=verifier(parts.settings, clock=parts.clock),
         readiness=partial(readiness, parts),

@@ -19,11 +19,13 @@ from infra.catalog import default_document
 from infra.clock import LedgerClock
 from infra.database import Database, database
 from infra.migrations.run import database_revision, migrate, newest_revision
-from infra.settings import Settings
+from infra.settings import Settings, SettingsProblem
 from infra.store.connections import connect, reading_pool, refuse_unsafe
 from infra.store.journal import Journal
 from infra.store.ledger import Ledger
+from projections.audit import follow_audit
 from projections.feed import Feed
+from projections.follower import Follower
 from projections.orgs import fetch_org
 from projections.shelf import Shelf, newest_catalog
 from projections.table import OrgTable
@@ -59,12 +61,15 @@ class Ears:
         self._shelf = shelf
         self._pool = pool
         self.table: OrgTable | None = None
+        self.followers: list[Follower] = []
         self._reading: set[asyncio.Task[None]] = set()
 
     def told_time(self, now: datetime) -> None:
         self._clock.tell(now)
 
     def stream_moved(self, stream: str, *, version: int, position: int) -> None:
+        for follower in self.followers:
+            follower.wake()
         org_id = org_of(stream)
         if org_id is not None and self.table is not None:
             self.table.moved(org_id, version=version)
@@ -136,12 +141,15 @@ async def running(settings: Settings, where: Database) -> AsyncIterator[Parts]:
         monotonic=time.monotonic,
     )
     ears.table = table
+    follower = Follower(dial, follow=follow_audit, view="audit")
+    ears.followers.append(follower)
     journal = Journal(dial, clock=clock)
     ledger = Ledger(journal=journal, table=table, shelf=shelf, clock=clock, pool=pool)
     try:
         await ears.read_catalog()
         await feed.start()
         journal.start()
+        follower.start()
         yield Parts(
             settings=settings,
             clock=clock,
@@ -153,6 +161,7 @@ async def running(settings: Settings, where: Database) -> AsyncIterator[Parts]:
         )
     finally:
         await journal.close()
+        await follower.close()
         await feed.close()
         await pool.close()
 
@@ -169,8 +178,15 @@ async def opened(settings: Settings) -> AsyncIterator[Parts]:
 
 
 def first_catalog(settings: Settings) -> dict[str, Any]:
-    """The document to publish where no catalog is yet."""
+    """The document to publish where no catalog is yet.
+
+    Raises:
+        SettingsProblem: the file that is to hold it cannot be read.
+    """
     if settings.catalog_file is None:
         return default_document()
-    document: dict[str, Any] = json.loads(settings.catalog_file.read_text(encoding="utf-8"))
+    try:
+        document: dict[str, Any] = json.loads(settings.catalog_file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SettingsProblem(f"LEDGER_CATALOG_FILE cannot be read: {error}") from error
     return document

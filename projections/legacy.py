@@ -47,7 +47,7 @@ def granted_spans(grants: list[Grant], blocks: list[Block]) -> list[Span]:
     edges |= {entry.ends for entry in lanes if entry.ends is not None}
     spans: list[Span] = []
     ordered = sorted(edges)
-    for at, until in zip(ordered, [*ordered[1:], None], strict=True):
+    for at, until in zip(ordered, [*ordered, None][1:], strict=True):
         on = any(grant.active(at) for grant in grants) and not any(b.active(at) for b in blocks)
         if not on:
             continue

@@ -91,6 +91,7 @@ class OrgTable:
         self._entries: OrderedDict[OrgId, Entry] = OrderedDict()
         self._floors: OrderedDict[OrgId, tuple[int, float]] = OrderedDict()
         self._fetching: dict[OrgId, asyncio.Task[Org | None]] = {}
+        self._era = 0
         self.hits = 0
         self.misses = 0
         self.discarded = 0
@@ -144,8 +145,11 @@ class OrgTable:
             self._floors.popitem(last=False)
 
     def clear(self) -> None:
-        """Forget everything but the floors."""
+        """Forget everything: what is known, or being read, may be of a log that is gone."""
+        self._era += 1
         self._entries.clear()
+        self._floors.clear()
+        self._fetching.clear()
 
     def _floor(self, org_id: OrgId) -> int:
         version, expires = self._floors.get(org_id, (0, 0.0))
@@ -153,17 +157,20 @@ class OrgTable:
 
     async def _filled(self, org_id: OrgId, *, min_version: int) -> Entry:
         for attempt in range(_MOST_TRIES):
+            era = self._era
             org = await self._single_flight(org_id)
-            if org is None:
-                raise UnknownOrg(org_id)
-            if org.version < self._floor(org_id):
+            version = org.version if org is not None else 0
+            if era != self._era or version < self._floor(org_id):
                 self.discarded += 1
                 continue
+            if version < min_version and attempt == 0:
+                continue  # the first read may have begun before this call
+            if org is None:
+                raise UnknownOrg(org_id)
             entry = self.put(org)
-            if entry.version >= min_version:
-                return entry
-            if attempt > 0:  # the first read may have begun before this call
-                raise VersionNotReached(org_id, wanted=min_version, current=entry.version)
+            if version < min_version:
+                raise VersionNotReached(org_id, wanted=min_version, current=version)
+            return entry
         raise Unavailable(f"Organisation {org_id} is changing faster than it can be read.")
 
     async def _single_flight(self, org_id: OrgId) -> Org | None:
@@ -176,4 +183,5 @@ class OrgTable:
         try:
             return await self._fetch(org_id)
         finally:
-            del self._fetching[org_id]
+            if self._fetching.get(org_id) is asyncio.current_task():
+                del self._fetching[org_id]

@@ -11,7 +11,7 @@ from domain.catalog import Catalog, Key
 from domain.facts import OrgEvent
 from domain.ids import uuid7
 from domain.instants import aware, iso
-from domain.lanes import Grant
+from domain.lanes import Grant, Slot
 from domain.org import Org
 from domain.refusals import Backdated, EmptyInterval, ModuleRetired, NotInFuture, TrialTooLong
 
@@ -64,10 +64,9 @@ class Context:
     def trial_end(self, until: datetime, *, starts: datetime) -> datetime:
         """`until` in UTC, at most the catalog's longest trial after `starts`."""
         ends = self.future(until)
-        latest = starts + timedelta(days=self.catalog.longest_trial_days)
-        if ends > latest:
-            days = self.catalog.longest_trial_days
-            raise TrialTooLong(until=iso(ends), latest=iso(latest), days=days)
+        longest = timedelta(days=self.catalog.longest_trial_days)
+        if ends - starts > longest:
+            raise TrialTooLong(until=iso(ends), latest=iso(starts + longest), days=longest.days)
         return ends
 
     def exempt(self, key: Key) -> list[str]:
@@ -79,9 +78,7 @@ class Context:
 
     def grantable(self, key: Key) -> None:
         """Raises ModuleRetired where the catalog has retired `key`."""
-        submodule = self.catalog.submodule(key)
-        active = self.catalog.module(key).is_active and (submodule is None or submodule.is_active)
-        if not active:
+        if not self.catalog.in_use(key):
             raise ModuleRetired(key)
 
 
@@ -120,7 +117,12 @@ def live_grants(
     ]
 
 
-def in_slot(org: Org, slot: tuple[Key, str, str | None], *, at: datetime) -> Grant | None:
-    """The live grant that stands in a slot, the last to start where one is to follow another."""
+def in_slot(org: Org, slot: Slot, *, at: datetime) -> list[Grant]:
+    """The live grants of a slot, as they follow one another."""
     found = [g for g in org.grants.values() if g.slot == slot and g.live(at)]
-    return max(found, key=lambda grant: grant.starts, default=None)
+    return sorted(found, key=lambda grant: grant.starts)
+
+
+def active_in_slot(org: Org, slot: Slot, *, at: datetime) -> Grant | None:
+    """The grant of a slot that is active at `at`."""
+    return next((grant for grant in in_slot(org, slot, at=at) if grant.active(at)), None)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from domain.catalog import Catalog, Key, is_submodule, module_of
-from domain.commands.base import Command, Context, in_slot
-from domain.commands.grants import open_grant
+from domain.commands.base import Command, Context
+from domain.commands.grants import ensure_grant
 from domain.facts import AccessBlocked, AccessUnblocked
 from domain.instants import iso
 from domain.lanes import ADMIN_SOURCE, Block, Category, Scope
@@ -110,20 +110,19 @@ class SetSubmodule(Command):
         warnings = context.exempt(self.key)
         if warnings:
             return warnings
-        standing = live_block(org, "submodule", self.key, "admin_off", at=context.now)
         if not self.enabled:
-            if standing is None:
-                raise_block(org, context, "submodule", self.key, "admin_off")
+            switch_off(org, context, "submodule", self.key)
             return ()
+        standing = live_block(org, "submodule", self.key, "admin_off", at=context.now)
         if standing is not None:
             lift_block(org, context, standing)
         return self._grant_if_needed(org, context)
 
     def _grant_if_needed(self, org: Org, context: Context) -> Sequence[str]:
         submodule = context.catalog.submodule(self.key)
-        granted = in_slot(org, (self.key, ADMIN_SOURCE, None), at=context.now) is not None
-        if submodule is not None and not submodule.on_by_default and not granted:
-            open_grant(org, context, self.key, ADMIN_SOURCE)
+        if submodule is not None and not submodule.on_by_default:
+            context.grantable(self.key)
+            ensure_grant(org, context, self.key, ADMIN_SOURCE)
         if org.lanes.own(module_of(self.key), context.now) == 0:
             return [f"'{self.key}' stays disabled until '{module_of(self.key)}' is granted."]
         return ()
@@ -162,6 +161,16 @@ def live_block(
     """The live block that stands in a slot."""
     slot = (scope, key, category)
     return next((b for b in org.blocks.values() if b.slot == slot and b.live(at)), None)
+
+
+def switch_off(org: Org, context: Context, scope: Scope, key: Key) -> None:
+    """Record an open-ended `admin_off` block unless it stands; one of other terms gives way."""
+    standing = live_block(org, scope, key, "admin_off", at=context.now)
+    if standing is not None and (standing.ends is not None or standing.starts > context.now):
+        lift_block(org, context, standing)
+        standing = None
+    if standing is None:
+        raise_block(org, context, scope, key, "admin_off")
 
 
 def raise_block(

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from domain.catalog import Catalog, Key
-from domain.commands.base import Command, Context, in_slot, live_grants
-from domain.commands.grants import end_grant, open_grant
+from domain.commands.base import Command, Context
+from domain.commands.grants import end_grant, ensure_grant
 from domain.org import Org
 
 
@@ -36,8 +36,7 @@ class ApplyBundle(Command):
     def decide(self, org: Org, context: Context) -> Sequence[str]:
         source = bundle_source(context.catalog.bundle(self.bundle).key)
         for key in billable_modules(context.catalog, self.bundle):
-            if in_slot(org, (key, source, None), at=context.now) is None:
-                open_grant(org, context, key, source)
+            ensure_grant(org, context, key, source)
         return ()
 
 
@@ -52,10 +51,10 @@ class RemoveBundle(Command):
 
     def decide(self, org: Org, context: Context) -> Sequence[str]:
         source = bundle_source(context.catalog.bundle(self.bundle).key)
-        still = set()
         granted = [g for g in org.grants.values() if g.source == source and g.live(context.now)]
         for grant in granted:
             end_grant(org, context, grant, ended_by="revoked")
-            others = live_grants(org, grant.key, at=context.now)
-            still |= {f"'{g.key}' by {g.source}" for g in others if g.active(context.now)}
+        keys = {grant.key for grant in granted}
+        others = [g for g in org.grants.values() if g.key in keys and g.active(context.now)]
+        still = {f"'{grant.key}' by {grant.source}" for grant in others}
         return [f"Still granted: {', '.join(sorted(still))}."] if still else ()

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Literal
 
 from domain.catalog import Catalog, Key
-from domain.commands.base import Command, Context, in_slot, live_grants
+from domain.commands.base import Command, Context, active_in_slot, in_slot, live_grants
 from domain.facts import GrantEnded, ModuleGranted
 from domain.instants import aware, iso
-from domain.lanes import ADMIN_SOURCE, EndedBy, Grant, valid_source
+from domain.lanes import ADMIN_SOURCE, EndedBy, Grant, Slot, valid_source
 from domain.org import Org
 from domain.refusals import Backdated, GrantConflict
 from domain.texts import LONGEST_REFERENCE, text
@@ -42,19 +42,20 @@ class GrantAccess(Command):
             return warnings
         context.grantable(self.key)
         starts, ends = context.interval(self.starts, self.until)
-        standing = in_slot(org, (self.key, source, self.source_ref), at=context.now)
-        if standing is not None:
-            if self._same_terms(standing, ends, now=context.now):
-                return ()
-            if self.on_conflict != "supersede":
-                raise GrantConflict(
-                    self.key,
-                    source=source,
-                    grant_id=standing.id,
-                    starts=iso(standing.starts),
-                    until=iso(standing.ends) if standing.ends else None,
-                )
-            end_grant(org, context, standing, ended_by="superseded", at=starts)
+        slot = (self.key, source, self.source_ref)
+        standing = in_slot(org, slot, at=context.now)
+        if standing and self._same_terms(standing[-1], ends, now=context.now):
+            return ()
+        if standing and self.on_conflict != "supersede":
+            last = standing[-1]
+            raise GrantConflict(
+                self.key,
+                source=source,
+                grant_id=last.id,
+                starts=iso(last.starts),
+                until=iso(last.ends) if last.ends else None,
+            )
+        supersede(org, context, slot, at=starts)
         open_grant(org, context, self.key, source, self.source_ref, starts=starts, ends=ends)
         return ()
 
@@ -82,7 +83,7 @@ class RevokeAccess(Command):
         if warnings:
             return warnings
         at = context.now if self.at is None else aware(self.at, field="at")
-        if at < context.now:
+        if at < context.now and not context.may_backdate:
             raise Backdated(field="at", value=iso(at), now=iso(context.now))
         source = None
         if self.scope == "source":
@@ -122,6 +123,21 @@ def open_grant(
         ends=ends,
         effective_at=starts,
     )
+
+
+def ensure_grant(org: Org, context: Context, key: Key, source: str) -> None:
+    """Record a full grant from now on, unless one is active; one that was to come gives way."""
+    slot = (key, source, None)
+    if active_in_slot(org, slot, at=context.now) is None:
+        supersede(org, context, slot, at=context.now)
+        open_grant(org, context, key, source)
+
+
+def supersede(org: Org, context: Context, slot: Slot, *, at: datetime) -> None:
+    """Record that whatever stands in a slot ends at `at`, where it would not end before."""
+    for grant in in_slot(org, slot, at=context.now):
+        if grant.ends is None or grant.ends > at:
+            end_grant(org, context, grant, ended_by="superseded", at=at)
 
 
 def end_grant(

@@ -6,10 +6,16 @@ from datetime import datetime
 from typing import Literal
 
 from domain.catalog import Catalog, Key
-from domain.commands.base import Command, Context, in_slot, live_grants
-from domain.commands.blocks import lift_block, live_block, raise_block
-from domain.commands.grants import end_grant, open_grant
-from domain.commands.trials import convert_trial, extend_trial, live_trial, start_trial
+from domain.commands.base import Command, Context, active_in_slot, in_slot, live_grants
+from domain.commands.blocks import lift_block, live_block, switch_off
+from domain.commands.grants import end_grant, ensure_grant, supersede
+from domain.commands.trials import (
+    check_unused,
+    convert_trial,
+    extend_trial,
+    start_trial,
+    trial_slot,
+)
 from domain.lanes import ADMIN_SOURCE, TRIAL_SOURCE, valid_source
 from domain.org import Org
 from domain.refusals import Unacceptable
@@ -46,7 +52,8 @@ class SetStatus(Command):
         valid_source(self.source)
         if context.exempt(self.key):
             return ()
-        context.grantable(self.key)
+        if self.status != "disabled":
+            context.grantable(self.key)
         match self.status:
             case "enabled":
                 return self._enable(org, context)
@@ -57,16 +64,12 @@ class SetStatus(Command):
 
     def _enable(self, org: Org, context: Context) -> Sequence[str]:
         done = self._switch_on(org, context)
-        standing = in_slot(org, (self.key, self.source, None), at=context.now)
-        if standing is not None and standing.active(context.now):
-            return done
-        trial = live_trial(org, self.key, at=context.now)
-        if trial is not None and trial.active(context.now) and self.source == ADMIN_SOURCE:
+        standing = active_in_slot(org, (self.key, self.source, None), at=context.now)
+        trial = active_in_slot(org, trial_slot(self.key), at=context.now)
+        if standing is None and trial is not None and self.source == ADMIN_SOURCE:
             convert_trial(org, context, trial)
             return [*done, f"'{self.key}': the running trial was converted."]
-        if standing is not None:
-            end_grant(org, context, standing, ended_by="superseded")
-        open_grant(org, context, self.key, self.source)
+        ensure_grant(org, context, self.key, self.source)
         return done
 
     def _try(self, org: Org, context: Context) -> Sequence[str]:
@@ -76,20 +79,28 @@ class SetStatus(Command):
         done = self._switch_on(org, context)
         for grant in live_grants(org, self.key, at=context.now, source=self.source):
             end_grant(org, context, grant, ended_by="revoked")
-        trial = live_trial(org, self.key, at=context.now)
-        if trial is None or not trial.active(context.now) or (trial.ends or ends) > ends:
-            if trial is not None:
-                end_grant(org, context, trial, ended_by="superseded")
-            start_trial(org, context, self.key, starts=context.now, ends=ends)
-        elif trial.ends != ends:
-            extend_trial(org, context, trial, until=ends)
-        others = self._others(org, context)
+        self._set_trial(org, context, ends)
+        others = self._others(org, context, active=True)
         if others:
             return [
                 *done,
                 f"'{self.key}' stays enabled: {', '.join(others)} still grants it in full.",
             ]
         return done
+
+    def _set_trial(self, org: Org, context: Context, ends: datetime) -> None:
+        trial = active_in_slot(org, trial_slot(self.key), at=context.now)
+        if trial is None or (trial.ends or ends) > ends:
+            if not context.by.actor.may_override:
+                check_unused(org, self.key)
+            supersede(org, context, trial_slot(self.key), at=context.now)
+            start_trial(org, context, self.key, starts=context.now, ends=ends)
+            return
+        for later in in_slot(org, trial_slot(self.key), at=context.now):
+            if later is not trial:
+                end_grant(org, context, later, ended_by="superseded")
+        if trial.ends != ends:
+            extend_trial(org, context, trial, until=ends)
 
     def _disable(self, org: Org, context: Context) -> Sequence[str]:
         ended = [
@@ -104,8 +115,7 @@ class SetStatus(Command):
             return (
                 [f"'{self.key}': {' and '.join(g.source for g in ended)} ended."] if ended else ()
             )
-        if live_block(org, "module", self.key, "admin_off", at=context.now) is None:
-            raise_block(org, context, "module", self.key, "admin_off")
+        switch_off(org, context, "module", self.key)
         return [
             f"'{self.key}' is blocked (admin_off), because {', '.join(others)} still grants it."
         ]
@@ -117,7 +127,8 @@ class SetStatus(Command):
         lift_block(org, context, off)
         return [f"'{self.key}': the admin_off block was lifted."]
 
-    def _others(self, org: Org, context: Context) -> list[str]:
-        """The other sources that grant the module, now or from a later instant on."""
-        others = {g.source for g in live_grants(org, self.key, at=context.now)}
+    def _others(self, org: Org, context: Context, *, active: bool = False) -> list[str]:
+        """The other sources that grant the module, also those that will unless `active`."""
+        live = live_grants(org, self.key, at=context.now)
+        others = {grant.source for grant in live if grant.active(context.now) or not active}
         return sorted(others - {self.source, TRIAL_SOURCE})

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from domain.catalog import Catalog, Key
-from domain.commands.base import Command, Context, in_slot
-from domain.commands.grants import end_grant
+from domain.commands.base import Command, Context, active_in_slot, in_slot
+from domain.commands.grants import end_grant, supersede
 from domain.effective import Effective
 from domain.facts import TrialConverted, TrialExtended, TrialStarted
 from domain.instants import iso
-from domain.lanes import ADMIN_SOURCE, TRIAL_SOURCE, Grant
+from domain.lanes import ADMIN_SOURCE, TRIAL_SOURCE, Grant, Slot
 from domain.org import Org
 from domain.refusals import (
     AlreadyEnabled,
@@ -50,17 +50,19 @@ class StartTrial(Command):
         ends = context.trial_end(self.until, starts=starts)
         if ends <= starts:
             raise EmptyInterval(starts=iso(starts), until=iso(ends))
-        standing = live_trial(org, self.key, at=context.now)
-        if standing is not None and self._same_terms(standing, ends):
+        slot = trial_slot(self.key)
+        standing = in_slot(org, slot, at=context.now)
+        if standing and self._same_terms(standing[-1], ends, now=context.now):
             return ()
         self._check_policy(org, context)
-        if standing is not None:
-            end_grant(org, context, standing, ended_by="superseded", at=starts)
+        supersede(org, context, slot, at=starts)
         start_trial(org, context, self.key, starts=starts, ends=ends)
         return ()
 
-    def _same_terms(self, standing: Grant, ends: datetime) -> bool:
-        return standing.ends == ends and self.starts in (None, standing.starts)
+    def _same_terms(self, standing: Grant, ends: datetime, *, now: datetime) -> bool:
+        if self.starts is None:
+            return standing.ends == ends and standing.starts <= now
+        return (standing.starts, standing.ends) == (self.starts, ends)
 
     def _check_policy(self, org: Org, context: Context) -> None:
         enabled = org.lanes.own(self.key, context.now) is Effective.ENABLED
@@ -71,15 +73,11 @@ class StartTrial(Command):
                 if g.key == self.key and g.kind == "full" and g.active(context.now)
             }
             raise AlreadyEnabled(self.key, sources=sorted(sources))
-        used = org.used_trials.get(self.key)
-        if used is None:
+        if self.override_policy and self.key in org.used_trials:
+            if not context.by.actor.may_override:
+                raise NotPermitted("Only a super admin may override the once-only rule of trials.")
             return
-        if not self.override_policy:
-            raise TrialAlreadyUsed(
-                self.key, grant_id=used.grant_id, starts=iso(used.starts), until=iso(used.ends)
-            )
-        if not context.by.actor.may_override:
-            raise NotPermitted("Only a super admin may override the once-only rule of trials.")
+        check_unused(org, self.key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +97,7 @@ class ExtendTrial(Command):
         return (self.key,)
 
     def decide(self, org: Org, context: Context) -> Sequence[str]:
+        context.grantable(self.key)
         trial = running_trial(org, self.key, at=context.now)
         current = trial.ends
         assert current is not None
@@ -124,21 +123,31 @@ class ConvertTrial(Command):
         return (self.key,)
 
     def decide(self, org: Org, context: Context) -> Sequence[str]:
+        context.grantable(self.key)
         convert_trial(org, context, running_trial(org, self.key, at=context.now))
         return ()
 
 
-def live_trial(org: Org, key: Key, *, at: datetime) -> Grant | None:
-    """The trial of `key` that runs or is still to come."""
-    return in_slot(org, (key, TRIAL_SOURCE, None), at=at)
+def trial_slot(key: Key) -> Slot:
+    """Where the trials of `key` follow one another."""
+    return key, TRIAL_SOURCE, None
 
 
 def running_trial(org: Org, key: Key, *, at: datetime) -> Grant:
     """The trial of `key` that runs at `at`."""
-    trial = live_trial(org, key, at=at)
-    if trial is None or not trial.active(at):
+    trial = active_in_slot(org, trial_slot(key), at=at)
+    if trial is None:
         raise TrialNotRunning(key)
     return trial
+
+
+def check_unused(org: Org, key: Key) -> None:
+    """Raises TrialAlreadyUsed where `key` was on trial before."""
+    used = org.used_trials.get(key)
+    if used is not None:
+        raise TrialAlreadyUsed(
+            key, grant_id=used.grant_id, starts=iso(used.starts), until=iso(used.ends)
+        )
 
 
 def start_trial(org: Org, context: Context, key: Key, *, starts: datetime, ends: datetime) -> None:
@@ -171,12 +180,11 @@ def extend_trial(org: Org, context: Context, trial: Grant, *, until: datetime) -
 
 def convert_trial(org: Org, context: Context, trial: Grant) -> None:
     """Record that a trial became a full grant; an `admin` grant that already stands is kept."""
-    standing = in_slot(org, (trial.key, ADMIN_SOURCE, None), at=context.now)
-    if standing is not None and standing.active(context.now):
+    slot = (trial.key, ADMIN_SOURCE, None)
+    if active_in_slot(org, slot, at=context.now) is not None:
         end_grant(org, context, trial, ended_by="converted")
         return
-    if standing is not None:
-        end_grant(org, context, standing, ended_by="superseded")
+    supersede(org, context, slot, at=context.now)
     context.record(
         org,
         TrialConverted,

@@ -4,9 +4,12 @@ from pathlib import Path
 
 from alembic import op
 
+_VERSIONS = Path(__file__).parent / "versions"
 
-def run_beside(revision_file: str) -> None:
-    """Run the `.sql` file that stands beside a revision, in the revision's transaction."""
+
+def run(*names: str) -> None:
+    """Run SQL files of the directory of revisions, in the revision's transaction."""
     driver = op.get_bind().connection.driver_connection
     assert driver is not None
-    driver.execute(Path(revision_file).with_suffix(".sql").read_text(encoding="utf-8"))
+    for name in names:
+        driver.execute((_VERSIONS / name).read_text(encoding="utf-8"))

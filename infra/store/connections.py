@@ -8,7 +8,7 @@ from psycopg_pool import AsyncConnectionPool
 APP_ROLE = "ledger_app"
 OLDEST_SERVER = 150000
 
-_LIMITS = {
+LIMITS = {
     "lock_timeout": "2s",
     "statement_timeout": "5s",
     "idle_in_transaction_session_timeout": "5s",
@@ -36,7 +36,7 @@ async def prepare(connection: AsyncConnection, *, limits: bool = True) -> None:
     """Give a new connection the application's role and time-outs."""
     if connection.info.user != APP_ROLE:
         await connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(APP_ROLE)))
-    for name, value in _LIMITS.items():
+    for name, value in LIMITS.items():
         if name == "transaction_timeout" and connection.info.server_version < 170000:
             continue
         await connection.execute(

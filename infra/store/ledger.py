@@ -16,8 +16,8 @@ from domain.actors import Provenance
 from domain.catalog import Catalog
 from domain.commands import Context
 from domain.decide import Outcome, decide
-from domain.facts import LedgerEvent
-from domain.ids import CATALOG_STREAM, org_stream, uuid7
+from domain.facts import LedgerEvent, common
+from domain.ids import CATALOG_STREAM, Stream, org_stream, uuid7
 from domain.instants import iso
 from domain.orders import Answer, Order
 from domain.org import Org
@@ -117,6 +117,24 @@ class Ledger:
                     self._shelf.put(catalog)
                     return catalog, notes
         raise Unavailable("The catalog is being published by others at the same time; ask again.")
+
+    async def note(
+        self, stream: Stream, fact: type[LedgerEvent], *, by: Provenance, **content: Any
+    ) -> int:
+        """Append one fact to a stream that belongs to no org; answers its position."""
+        now = self._clock.now()
+        fields = common(now=now, by=by, effective_at=now) | content
+        noted = fact(originator_id=stream, originator_version=0, **fields)
+        appended = await self._journal.append(
+            Append(
+                command_id=uuid7(now),
+                stream=stream,
+                expected=None,
+                events=[(noted.event_id, self._mapper.to_stored_event(noted))],
+            )
+        )
+        assert appended.first_position is not None
+        return appended.first_position
 
     def reading(self) -> "Reading":
         """A connection for reading; failures to get one become `Unavailable`."""

@@ -27,6 +27,8 @@ MATRIX: dict[tuple[str, str], set[str]] = {
     ("GET", "/api/v1/orgs/{org}/timeline"): COMMANDERS,
     ("GET", "/api/v1/orgs/{org}/diff"): COMMANDERS,
     ("GET", "/api/v1/audit/replay"): COMMANDERS,
+    ("GET", "/api/v1/audit/events"): COMMANDERS,
+    ("GET", "/api/v1/audit/export"): COMMANDERS,
     ("GET", "/api/v1/admin/modules"): STAFF,
     ("GET", "/api/v1/admin/categories"): STAFF,
     ("GET", "/api/v1/admin/categories/{key}"): STAFF,
@@ -43,6 +45,8 @@ QUERIES = {
     "explain": {"key": "crm"},
     "diff": {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"},
     "replay": {"org": "{org}"},
+    "events": {"org": "{org}"},
+    "export": {"org": "{org}"},
 }
 NAMING_AN_ORG = [
     operation for operation in MATRIX if "{org}" in operation[1] or "replay" in operation[1]

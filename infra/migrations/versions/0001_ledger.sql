@@ -251,15 +251,17 @@ BEGIN
            WITH ORDINALITY AS a (command_id, fingerprint, stream, response, o)
      WHERE v_verdicts[a.o] = 'appended';
 
+    -- A command that was sent twice in this very call is known by now, too.
     RETURN QUERY
-    SELECT v_verdicts[a.o], v_versions[a.o],
-           CASE v_verdicts[a.o] WHEN 'known' THEN c.first_position ELSE v_first[a.o] END,
-           CASE v_verdicts[a.o] WHEN 'known' THEN c.recorded_at ELSE v_now END,
-           CASE v_verdicts[a.o] WHEN 'known' THEN c.fingerprint END,
-           CASE v_verdicts[a.o] WHEN 'known' THEN c.response END,
+    SELECT CASE WHEN c.command_id IS NULL THEN v_verdicts[a.o] ELSE 'known' END,
+           coalesce(c.version, v_versions[a.o]),
+           coalesce(c.first_position, v_first[a.o]),
+           coalesce(c.recorded_at, v_now),
+           c.fingerprint,
+           c.response,
            v_now
       FROM unnest(p_command_ids) WITH ORDINALITY AS a (command_id, o)
-      LEFT JOIN commands c ON v_verdicts[a.o] = 'known' AND c.command_id = a.command_id
+      LEFT JOIN commands c ON v_verdicts[a.o] <> 'appended' AND c.command_id = a.command_id
      ORDER BY a.o;
 END
 $$;
@@ -270,6 +272,8 @@ CREATE FUNCTION put_views(
     p_granted text[]
 ) RETURNS bigint
 LANGUAGE sql SECURITY DEFINER SET search_path = ledger, pg_temp AS $$
+    -- No append may come between the look at the log and the rewrite of a row.
+    SELECT FROM head FOR UPDATE;
     WITH folded AS (
         SELECT * FROM unnest(p_orgs, p_names, p_versions, p_positions, p_states, p_granted)
             AS f (org, name, version, position, state, granted)

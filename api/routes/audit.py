@@ -1,0 +1,142 @@
+"""The audit log: who did what to whom and when, in pages and whole; reading it is recorded."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.documents import EventPage
+from api.identity import NO_AUDIT, Caller
+from api.orders import provenance
+from api.parts import Parts
+from api.render_audit import csv_lines, json_lines
+from api.render_history import recorded
+from api.tokens import Principal
+from domain.facts import AuditRead, LedgerEvent
+from domain.ids import AUDIT_READS_STREAM, OrgId, org_id
+from domain.instants import aware, iso
+from domain.refusals import NotPermitted, Unacceptable
+from projections.audit import AuditQuery
+
+router = APIRouter(prefix="/api/v1/audit", tags=["audit"])
+
+_FACTS = {topic: topic.split(".")[1] for topic in LedgerEvent.BY_TOPIC}
+Text = Annotated[str | None, Field(max_length=200, pattern=r"^[^\x00-\x1f]*$")]
+
+
+class UnknownType(Unacceptable):
+    """No event is of the type that was asked for."""
+
+    code = "unknown_event_type"
+
+    def __init__(self, name: str) -> None:
+        known = sorted(set(_FACTS.values()))
+        super().__init__(f"No event is of type '{name}'; there are {', '.join(known)}.", type=name)
+
+
+class AuditFilter(BaseModel):
+    """What to look for; every filter that is given must match."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    org: Text = None
+    key: Text = None
+    actor: Text = None
+    type: Annotated[Text, Field(description="`ModuleGranted` or a whole type")] = None
+    source: Text = None
+    batch: Text = None
+    starts: Annotated[datetime | None, Field(alias="from", description="recorded from")] = None
+    ends: Annotated[datetime | None, Field(alias="to", description="recorded before")] = None
+    after: Annotated[int | None, Field(ge=0, description="`next` of the page before")] = None
+    order: Annotated[Literal["newest", "oldest"], Field(description="which comes first")] = "newest"
+    limit: Annotated[int, Field(ge=1, le=1000, description="of a page")] = 50
+
+
+class ExportFilter(AuditFilter):
+    """What to export, and how; `limit` does not apply."""
+
+    format: Literal["jsonl", "csv"] = "jsonl"
+
+
+@router.get("/events", response_model=EventPage)
+async def events(
+    request: Request, asked: Annotated[AuditFilter, Query()], parts: Parts, principal: Caller
+) -> dict[str, Any]:
+    """Events by any of their marks, newest first unless asked otherwise."""
+    query = _query(asked, principal)
+    by = provenance(request, principal, reason="Read a page of the audit log.", ticket=None)
+    await parts.ledger.note(
+        AUDIT_READS_STREAM, AuditRead, by=by, query=_written(query), export=False
+    )
+    found, known_to = await parts.audit.page(query)
+    return {
+        "events": [recorded(entry) for entry in found],
+        "next": found[-1].position if len(found) == query.limit else None,
+        "known_to": known_to,
+    }
+
+
+@router.get("/export", response_class=StreamingResponse)
+async def export(
+    request: Request, asked: Annotated[ExportFilter, Query()], parts: Parts, principal: Caller
+) -> StreamingResponse:
+    """Every event that matches, streamed as JSON Lines or CSV."""
+    query = _query(asked, principal)
+    by = provenance(request, principal, reason="Exported the audit log.", ticket=None)
+    await parts.ledger.note(
+        AUDIT_READS_STREAM, AuditRead, by=by, query=_written(query), export=True
+    )
+    pages = parts.audit.everything(query)
+    csv = asked.format == "csv"
+    return StreamingResponse(
+        csv_lines(pages) if csv else json_lines(pages),
+        media_type="text/csv; charset=utf-8" if csv else "application/jsonl",
+        headers={"Content-Disposition": f'attachment; filename="audit.{asked.format}"'},
+    )
+
+
+def _query(asked: AuditFilter, principal: Principal) -> AuditQuery:
+    org = org_id(asked.org) if asked.org is not None else None
+    _check(principal, org)
+    return AuditQuery(
+        org=org,
+        key=asked.key.lower() if asked.key else None,
+        actor=asked.actor,
+        types=_types(asked.type),
+        source=asked.source,
+        batch=asked.batch,
+        starts=aware(asked.starts, field="from") if asked.starts else None,
+        ends=aware(asked.ends, field="to") if asked.ends else None,
+        after=asked.after,
+        newest_first=asked.order == "newest",
+        limit=asked.limit,
+    )
+
+
+def _check(principal: Principal, org: OrgId | None) -> None:
+    if principal.role not in ("super_admin", "service"):
+        raise NotPermitted(NO_AUDIT)
+    if principal.org is not None and not principal.is_super_admin and org != principal.org:
+        raise NotPermitted(NO_AUDIT)
+
+
+def _types(name: str | None) -> tuple[str, ...]:
+    if name is None:
+        return ()
+    found = tuple(topic for topic, fact in _FACTS.items() if name in (topic, fact))
+    if not found:
+        raise UnknownType(name)
+    return found
+
+
+def _written(query: AuditQuery) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        name: getattr(query, name)
+        for name in ("org", "key", "actor", "source", "batch", "after", "limit", "newest_first")
+    }
+    fields["types"] = list(query.types)
+    fields["from"] = iso(query.starts) if query.starts else None
+    fields["to"] = iso(query.ends) if query.ends else None
+    return {name: value for name, value in fields.items() if value not in (None, [])}

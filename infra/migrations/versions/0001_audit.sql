@@ -1,0 +1,71 @@
+-- The audit view: one row per event, arranged for asking who did what to whom and when.
+
+SET LOCAL ROLE ledger_keeper;
+SET LOCAL search_path = ledger;
+
+CREATE TABLE followers (
+    view text COLLATE "C" PRIMARY KEY,
+    position bigint NOT NULL
+);
+COMMENT ON TABLE followers IS 'How far each view that follows the log has come.';
+INSERT INTO followers (view, position) VALUES ('audit', 0);
+
+CREATE TABLE audit_entries (
+    position bigint PRIMARY KEY,
+    org text COLLATE "C",
+    key text COLLATE "C",
+    type text COLLATE "C" NOT NULL,
+    actor text COLLATE "C" NOT NULL,
+    source text COLLATE "C",
+    batch text COLLATE "C",
+    recorded_at timestamptz NOT NULL
+);
+COMMENT ON TABLE audit_entries IS
+    'Following view ''audit'': the columns events are looked for by; the event has the rest.';
+CREATE INDEX audit_by_org ON audit_entries (org, position);
+CREATE INDEX audit_by_actor ON audit_entries (actor, type, position);
+CREATE INDEX audit_by_key ON audit_entries (key, type, position);
+CREATE INDEX audit_by_type ON audit_entries (type, position);
+CREATE INDEX audit_by_source ON audit_entries (source, position) WHERE source IS NOT NULL;
+CREATE INDEX audit_by_batch ON audit_entries (batch, position) WHERE batch IS NOT NULL;
+CREATE INDEX audit_by_time ON audit_entries (recorded_at, position);
+
+-- Brings the view on by at most p_most events and returns how many; 0 when it is at the end, or
+-- when another process is at it. Rows and cursor move in one transaction.
+CREATE FUNCTION follow_audit(p_most int) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = ledger, pg_temp AS $$
+DECLARE
+    v_from bigint;
+    v_to bigint;
+BEGIN
+    SELECT position INTO v_from FROM followers WHERE view = 'audit' FOR UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN
+        RETURN 0;
+    END IF;
+    SELECT least(position, v_from + p_most) INTO v_to FROM head;
+    IF v_to <= v_from THEN
+        RETURN 0;
+    END IF;
+    INSERT INTO audit_entries (position, org, key, type, actor, source, batch, recorded_at)
+    SELECT e.position,
+           CASE WHEN e.stream LIKE 'org-%' THEN substr(e.stream, 5) END,
+           b.body ->> 'key', e.topic, b.body ->> 'actor', b.body ->> 'source',
+           b.body ->> 'batch_id', e.recorded_at
+      FROM events e, LATERAL (SELECT convert_from(e.state, 'UTF8')::jsonb - 'document') AS b (body)
+     WHERE e.position > v_from AND e.position <= v_to;
+    UPDATE followers SET position = v_to WHERE view = 'audit';
+    RETURN v_to - v_from;
+END
+$$;
+
+-- Begins the view again from nothing.
+CREATE FUNCTION reset_audit() RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = ledger, pg_temp AS $$
+    UPDATE followers SET position = 0 WHERE view = 'audit';
+    TRUNCATE audit_entries;
+$$;
+
+REVOKE ALL ON FUNCTION follow_audit, reset_audit FROM PUBLIC;
+GRANT SELECT ON followers, audit_entries TO ledger_app;
+GRANT EXECUTE ON FUNCTION follow_audit, reset_audit TO ledger_app;
+RESET ROLE;

@@ -1,0 +1,69 @@
+"""Keeps a following view up to date: woken by the feed, and looking once a second all the same."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+
+import psycopg
+from psycopg import AsyncConnection
+
+LOOK_SECONDS = 1.0
+_PAUSE_SECONDS = 0.2
+
+Follow = Callable[[AsyncConnection], Awaitable[int]]
+
+
+class Follower:
+    """One view, brought on in batches until nothing is left, then again at every wake-up.
+
+    Several processes may run one for the same view: whoever holds its cursor does the work.
+    """
+
+    def __init__(
+        self, connect: Callable[[], Awaitable[AsyncConnection]], *, follow: Follow, view: str
+    ) -> None:
+        self._connect = connect
+        self._follow = follow
+        self._view = view
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to follow; needs a running loop."""
+        self._task = asyncio.create_task(self._run(), name=f"follow {self._view}")
+
+    def wake(self) -> None:
+        """There is something new."""
+        self._wake.set()
+
+    async def close(self) -> None:
+        """Stop following."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _run(self) -> None:
+        connection: AsyncConnection | None = None
+        try:
+            while True:
+                try:
+                    connection = connection or await self._connect()
+                    while await self._follow(connection):
+                        pass
+                except psycopg.Error:
+                    if connection is not None:
+                        with contextlib.suppress(Exception):
+                            await connection.close()
+                    connection = None
+                    await asyncio.sleep(_PAUSE_SECONDS)
+                await self._rest()
+        finally:
+            if connection is not None:
+                await connection.close()
+
+    async def _rest(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_SECONDS):
+                await self._wake.wait()
+        self._wake.clear()
