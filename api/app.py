@@ -19,6 +19,7 @@ from api.routes import (
     directory,
     entitlements,
     history,
+    modules,
     operations,
 )
 
@@ -55,6 +56,7 @@ def create_app(open_parts: Callable[[], AbstractAsyncContextManager[ApiParts]]) 
         commands.router, responses=documented(Problem, 400, 401, 403, 404, 409, 412, 413, 422, 503)
     )
     app.include_router(audit.router, responses=documented(Problem, 401, 403, 422, 503))
+    app.include_router(modules.router, responses=documented(Problem, 401, 403, 422, 503))
     app.include_router(history.router, responses=documented(Problem, 401, 403, 404, 422, 503))
     app.include_router(operations.router)
     return app

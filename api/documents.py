@@ -290,6 +290,25 @@ class EventPage(BaseModel):
     known_to: int
 
 
+class Holder(BaseModel):
+    """An org and its effective state of a key."""
+
+    org_id: int | str
+    status: str
+    expires_at: str | None
+
+
+class Holders(BaseModel):
+    """A page of the orgs that hold a key; `next` is what `after` must be for the following one."""
+
+    key: str
+    at: str
+    known_at: str
+    catalog_version: int
+    orgs: list[Holder]
+    next: str | None
+
+
 class Registered(BaseModel):
     """What registering an org came to."""
 

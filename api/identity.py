@@ -12,6 +12,7 @@ from domain.refusals import NotPermitted
 
 NOT_YOURS = "You do not have access to this organization's entitlements"
 STAFF_ONLY = "Super admin access required"
+NOT_ALL = "Only a super admin, or a service that is held to no organisation, may see them all."
 NO_AUDIT = "Only a super admin or a service of this organisation may read its history."
 NO_COMMAND = "Only a super admin or a service of this organisation may change its entitlements."
 
@@ -103,8 +104,16 @@ async def audited_org(org: Annotated[OrgId, Depends(queried_org)], principal: Ca
     return org
 
 
+async def all_seeing(principal: Caller) -> Principal:
+    """A super admin, or a service that is held to no org."""
+    if principal.is_super_admin or (principal.role == "service" and principal.org is None):
+        return principal
+    raise NotPermitted(NOT_ALL)
+
+
 VisibleOrg = Annotated[OrgId, Depends(visible_org)]
 Staff = Annotated[Principal, Depends(staff)]
+AllSeeing = Annotated[Principal, Depends(all_seeing)]
 Commander = Annotated[Principal, Depends(commander)]
 Auditor = Annotated[Principal, Depends(auditor)]
 AuditedOrg = Annotated[OrgId, Depends(audited_org)]

@@ -1,6 +1,6 @@
 """What the HTTP room is handed; it makes nothing of this itself."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +10,7 @@ from fastapi import Depends, Request
 
 from api.tokens import TokenVerifier
 from domain.actors import Provenance
-from domain.catalog import Catalog
+from domain.catalog import Catalog, Key
 from domain.facts import LedgerEvent
 from domain.history import History, Recorded
 from domain.ids import OrgId, Stream
@@ -47,6 +47,9 @@ class Histories(Protocol):
 
 class Audit(Protocol):
     """The port to the audit view."""
+
+    async def orgs_naming(self, keys: Sequence[Key], *, after: str, limit: int) -> list[OrgId]:
+        """The orgs that ever had an event about one of `keys`, by id as text, after `after`."""
 
     async def page(self, query: AuditQuery) -> tuple[list[Recorded], int]:
         """The events that match, and the position up to which the view knows everything."""

@@ -1,16 +1,22 @@
 """Histories for HTTP and the command line: the log read and decoded, catalogs kept by version."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any
 
-from domain.catalog import Catalog
+from domain.catalog import Catalog, Key
 from domain.history import History, Recorded
 from domain.ids import OrgId
 from domain.refusals import Unavailable
 from infra.store.mapper import read_fact
-from projections.audit import AuditQuery, all_events, audit_position, find_events
+from projections.audit import (
+    AuditQuery,
+    all_events,
+    audit_position,
+    find_events,
+    orgs_naming,
+)
 from projections.history import catalog_in_force, org_history
 
 
@@ -29,6 +35,11 @@ class Audit:
         async with self._reading() as connection:
             known_to = await audit_position(connection)
             return await find_events(connection, query, decode=read_fact), known_to
+
+    async def orgs_naming(self, keys: Sequence[Key], *, after: str, limit: int) -> list[OrgId]:
+        """The orgs that ever had an event about one of `keys`, by id as text, after `after`."""
+        async with self._reading() as connection:
+            return await orgs_naming(connection, keys, after=after, limit=limit)
 
     def everything(self, query: AuditQuery) -> AsyncIterator[list[Recorded]]:
         """Every event that matches, in pages."""

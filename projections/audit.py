@@ -1,6 +1,6 @@
 """The audit view: who did what to whom and when, a page at a time, in either direction."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -9,7 +9,9 @@ from typing import Any
 from psycopg import AsyncConnection
 from psycopg.sql import SQL, Composed
 
+from domain.catalog import Key
 from domain.history import Recorded
+from domain.ids import OrgId
 from projections.history import Decode
 
 FOLLOW_AT_ONCE = 500  # events in one transaction
@@ -64,6 +66,18 @@ async def find_events(
         )
         for position, recorded_at, stream, version, topic, state in await cursor.fetchall()
     ]
+
+
+async def orgs_naming(
+    connection: AsyncConnection, keys: Sequence[Key], *, after: str, limit: int
+) -> list[OrgId]:
+    """The orgs that ever had an event about one of `keys`, by id as text, after `after`."""
+    cursor = await connection.execute(
+        """SELECT DISTINCT org FROM ledger.audit_entries
+            WHERE key = ANY(%s) AND org > %s COLLATE "C" ORDER BY org LIMIT %s""",
+        (list(keys), after, limit),
+    )
+    return [OrgId(row[0]) for row in await cursor.fetchall()]
 
 
 async def all_events(

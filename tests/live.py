@@ -27,8 +27,12 @@ class LiveServer:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        with httpx.Client(base_url=self.address, timeout=30) as client:
-            assert client.get("/livez").status_code == 200  # the socket listens, so this waits
+        try:
+            with httpx.Client(base_url=self.address, timeout=30) as client:
+                assert client.get("/livez").status_code == 200  # the socket listens, so this waits
+        except BaseException:
+            self._socket.close()
+            raise
         return self
 
     def __exit__(

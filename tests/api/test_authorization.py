@@ -26,6 +26,7 @@ MATRIX: dict[tuple[str, str], set[str]] = {
     ("GET", "/api/v1/orgs/{org}/explain"): COMMANDERS,
     ("GET", "/api/v1/orgs/{org}/timeline"): COMMANDERS,
     ("GET", "/api/v1/orgs/{org}/diff"): COMMANDERS,
+    ("GET", "/api/v1/modules/{key}/orgs"): STAFF,  # and services that are held to no org
     ("GET", "/api/v1/audit/replay"): COMMANDERS,
     ("GET", "/api/v1/audit/events"): COMMANDERS,
     ("GET", "/api/v1/audit/export"): COMMANDERS,
@@ -83,7 +84,9 @@ def known(live: LiveServer) -> LiveServer:
 
 def ask(client: httpx.Client, method: str, path: str, *, org: int) -> httpx.Response:
     """The operation on an org."""
-    url = path.replace("{org}", str(org)).replace("{key}", "crm_suite")
+    url = path.replace("{org}", str(org)).replace(
+        "{key}", "crm_suite" if "categories" in path else "crm"
+    )
     body = {"reason": REASON} | BODIES.get(path.rsplit("/", 1)[1], {})
     asked = QUERIES.get(path.rsplit("/", 1)[1], {})
     params = {name: value.replace("{org}", str(org)) for name, value in asked.items()}

@@ -177,3 +177,47 @@ def test_history_is_for_staff_and_services(live: LiveServer, org: int, path: str
     service = live.as_role("service", org=str(org)).get(f"/api/v1/orgs/{org}/{path}")
 
     assert (own.status_code, service.status_code) == (403, 200)
+
+
+def holders(client: httpx.Client, key: str, **more: Any) -> dict[int, str]:
+    """The orgs that hold a key, page by page, with their status."""
+    found: dict[int, str] = {}
+    after: str | None = ""
+    while after is not None:
+        params: dict[str, Any] = {"limit": 2, "after": after} | more
+        body = client.get(f"/api/v1/modules/{key}/orgs", params=params).json()
+        found |= {row["org_id"]: row["status"] for row in body["orgs"]}
+        after = body["next"]
+    return found
+
+
+def test_the_orgs_that_hold_a_module_are_found(staff: httpx.Client) -> None:
+    """Enabled and on trial, but neither revoked nor blocked, page by page."""
+    end = (datetime.now(UTC) + timedelta(days=3)).isoformat()
+    for org in (7001, 7002, 7003, 7004, 7005):
+        body = {"id": org, "name": f"Org {org}", "reason": "a new customer signed"}
+        staff.post("/api/v1/admin/orgs", json=body)
+    for org in (7001, 7002, 7003, 7004):
+        command(staff, org, "grant", key="talent")
+    command(staff, 7005, "start-trial", key="talent", until=end)
+    command(staff, 7002, "revoke", key="talent")
+    command(staff, 7003, "suspend")
+    wanted = {7001: "enabled", 7004: "enabled", 7005: "trial"}
+    for _ in range(500):
+        if holders(staff, "talent") == wanted:
+            break
+        time.sleep(0.02)
+
+    assert holders(staff, "talent") == wanted
+    assert holders(staff, "TALENT", status="trial") == {7005: "trial"}
+    later = (datetime.now(UTC) + timedelta(days=4)).isoformat()
+    assert holders(staff, "talent", at=later) == {7001: "enabled", 7004: "enabled"}
+    assert holders(staff, "talent", known_at="2001-01-01T00:00:00Z") == {}
+
+
+def test_a_service_of_one_org_may_not_see_them_all(live: LiveServer) -> None:
+    """A service without an org may."""
+    path = "/api/v1/modules/crm/orgs"
+
+    assert live.as_role("service", org="7").get(path).status_code == 403
+    assert live.as_role("service").get(path).status_code == 200

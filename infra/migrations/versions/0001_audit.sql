@@ -25,6 +25,7 @@ COMMENT ON TABLE audit_entries IS
 CREATE INDEX audit_by_org ON audit_entries (org, position);
 CREATE INDEX audit_by_actor ON audit_entries (actor, type, position);
 CREATE INDEX audit_by_key ON audit_entries (key, type, position);
+CREATE INDEX audit_by_key_and_org ON audit_entries (key, org) WHERE org IS NOT NULL;
 CREATE INDEX audit_by_type ON audit_entries (type, position);
 CREATE INDEX audit_by_source ON audit_entries (source, position) WHERE source IS NOT NULL;
 CREATE INDEX audit_by_batch ON audit_entries (batch, position) WHERE batch IS NOT NULL;
