@@ -106,7 +106,7 @@ class History:
         """
         if not self.recorded:
             return []
-        begins = min(self.recorded[0].fact.timestamp, *_instants(self, key))
+        begins = min([self.recorded[0].fact.timestamp, *_instants(self, key)])
         edges = sorted({begins, *(i for i in _instants(self, key) if i > begins)})
         spans: list[Span] = []
         for starts, ends in zip(edges, [*edges[1:], None], strict=True):

@@ -1,6 +1,7 @@
 """A handful of orgs that show the five scenarios of the rollout plan."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID, uuid5
@@ -10,6 +11,7 @@ from domain.catalog import Key
 from domain.commands import ApplyBundle, Command, GrantAccess, RegisterOrg, StartTrial
 from domain.ids import org_id
 from domain.orders import Order
+from domain.refusals import OrgAlreadyRegistered
 from infra.wiring import Parts
 
 _IDS = UUID("5f0b3c6e-0f5a-4b7e-8f0b-2a9d1f3c7e55")  # never rename: seeding twice must act once
@@ -31,13 +33,13 @@ class DemoOrg(NamedTuple):
 
 
 def demo_orgs(now: datetime) -> list[DemoOrg]:
-    """The orgs, as they are to be at `now`."""
+    """The orgs, as they are to be at `now`; org 1 has the name it has in the legacy export."""
     manufacturing = Key("manufacturing")
     lapsed = StartTrial(
         key=manufacturing, starts=now - timedelta(days=30), until=now - timedelta(days=16)
     )
     return [
-        DemoOrg("1", "Demo: CRM only", [GrantAccess(key=Key("crm"))]),
+        DemoOrg("1", "Organisation 00001", [GrantAccess(key=Key("crm"))]),
         DemoOrg("demo-nothing", "Demo: all modules disabled", []),
         DemoOrg(
             "demo-trial",
@@ -56,12 +58,12 @@ def demo_orgs(now: datetime) -> list[DemoOrg]:
 async def seed(parts: Parts) -> None:
     """Register the demonstration orgs; those that are there already stay as they are."""
     for demo in demo_orgs(parts.clock.now()):
-        await parts.ledger.execute(
-            Order(
-                org=org_id(demo.org),
-                commands=[RegisterOrg(name=demo.name), *demo.commands],
-                by=_BY,
-                command_id=uuid5(_IDS, demo.org),
-                may_backdate=True,
-            )
+        order = Order(
+            org=org_id(demo.org),
+            commands=[RegisterOrg(name=demo.name), *demo.commands],
+            by=_BY,
+            command_id=uuid5(_IDS, demo.org),
+            may_backdate=True,
         )
+        with suppress(OrgAlreadyRegistered):  # somebody else's by now
+            await parts.ledger.execute(order)

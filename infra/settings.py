@@ -8,6 +8,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 PREFIX = "LEDGER_"
+_YES = ("y", "yes", "t", "true", "on", "1")  # what the library takes for one
 
 
 class SettingsProblem(Exception):
@@ -68,12 +69,7 @@ class Settings(BaseModel):
             SettingsProblem: a variable cannot be used, or an unsafe library option is set.
         """
         environment = os.environ if environment is None else environment
-        if environment.get("POSTGRES_ENABLE_DB_FUNCTIONS", "n").lower() in (
-            "y",
-            "yes",
-            "true",
-            "1",
-        ):
+        if environment.get("POSTGRES_ENABLE_DB_FUNCTIONS", "").strip().lower() in _YES:
             raise SettingsProblem(
                 "POSTGRES_ENABLE_DB_FUNCTIONS is on: readers that follow the log would miss "
                 "events. Unset it."

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import jwt
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
@@ -24,15 +24,17 @@ _PUBLISHED = ("RS256", "ES256", "EdDSA")
 
 
 class PublishedKeys:
-    """The keys an issuer publishes as a JSON Web Key Set, fetched off the event loop."""
+    """The keys an issuer publishes as a JSON Web Key Set, fetched off the event loop.
 
-    def __init__(self, url: str) -> None:
-        self._client = jwt.PyJWKClient(url, cache_keys=True, timeout=5)
+    A key that the issuer has withdrawn is forgotten after `lifespan_seconds`.
+    """
+
+    def __init__(self, url: str, *, lifespan_seconds: float = 300) -> None:
+        self._client = jwt.PyJWKClient(url, lifespan=lifespan_seconds, timeout=5)
 
     async def key_for(self, token: str) -> Any:
-        """The key that the token's `kid` names."""
-        signing_key = await asyncio.to_thread(self._client.get_signing_key_from_jwt, token)
-        return signing_key.key
+        """The key that the token's `kid` names, good for its own algorithm alone."""
+        return await asyncio.to_thread(self._client.get_signing_key_from_jwt, token)
 
 
 def verifier(settings: Settings, *, clock: LedgerClock) -> JwtVerifier:
@@ -122,11 +124,11 @@ def _public_key(path: Path) -> Any:
 
 
 def _algorithm(key: Any) -> str:
-    for kind, name in (
-        (RSAPublicKey, "RS256"),
-        (EllipticCurvePublicKey, "ES256"),
-        (Ed25519PublicKey, "EdDSA"),
-    ):
-        if isinstance(key, kind):
-            return name
+    match key:
+        case RSAPublicKey():
+            return "RS256"
+        case EllipticCurvePublicKey(curve=SECP256R1()):
+            return "ES256"
+        case Ed25519PublicKey():
+            return "EdDSA"
     raise SettingsProblem("LEDGER_JWT_PUBLIC_KEY_FILE is of a kind of key that is not supported.")

@@ -68,7 +68,7 @@ async def events(
     query = _query(asked, principal)
     by = provenance(request, principal, reason="Read a page of the audit log.", ticket=None)
     await parts.ledger.note(
-        AUDIT_READS_STREAM, AuditRead, by=by, query=_written(query), export=False
+        AUDIT_READS_STREAM, AuditRead, by=by, query=written_query(query), export=False
     )
     found, known_to = await parts.audit.page(query)
     return {
@@ -86,7 +86,7 @@ async def export(
     query = _query(asked, principal)
     by = provenance(request, principal, reason="Exported the audit log.", ticket=None)
     await parts.ledger.note(
-        AUDIT_READS_STREAM, AuditRead, by=by, query=_written(query), export=True
+        AUDIT_READS_STREAM, AuditRead, by=by, query=written_query(query), export=True
     )
     pages = parts.audit.everything(query)
     csv = asked.format == "csv"
@@ -104,7 +104,7 @@ def _query(asked: AuditFilter, principal: Principal) -> AuditQuery:
         org=org,
         key=asked.key.lower() if asked.key else None,
         actor=asked.actor,
-        types=_types(asked.type),
+        types=types_named(asked.type),
         source=asked.source,
         batch=asked.batch,
         starts=aware(asked.starts, field="from") if asked.starts else None,
@@ -122,7 +122,8 @@ def _check(principal: Principal, org: OrgId | None) -> None:
         raise NotPermitted(NO_AUDIT)
 
 
-def _types(name: str | None) -> tuple[str, ...]:
+def types_named(name: str | None) -> tuple[str, ...]:
+    """The event types that a name means: a whole type, or a fact in all of its versions."""
     if name is None:
         return ()
     found = tuple(topic for topic, fact in _FACTS.items() if name in (topic, fact))
@@ -131,7 +132,8 @@ def _types(name: str | None) -> tuple[str, ...]:
     return found
 
 
-def _written(query: AuditQuery) -> dict[str, Any]:
+def written_query(query: AuditQuery) -> dict[str, Any]:
+    """A query as it is kept with the fact that it was asked."""
     fields: dict[str, Any] = {
         name: getattr(query, name)
         for name in ("org", "key", "actor", "source", "batch", "after", "limit", "newest_first")

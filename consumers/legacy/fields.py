@@ -9,7 +9,7 @@ from consumers.legacy.flags import shown
 from consumers.legacy.results import Difference
 from domain.ids import OrgId, org_id
 from domain.instants import BEGINNING, aware, from_iso
-from domain.refusals import InvalidOrgId, InvalidText, NaiveTimestamp
+from domain.refusals import InstantOutOfRange, InvalidOrgId, InvalidText, NaiveTimestamp
 from domain.texts import LONGEST_NAME, text
 
 T = TypeVar("T")
@@ -62,7 +62,7 @@ def read_instant(value: Any, *, now: datetime) -> datetime:
     """An instant with an offset, neither before 1970 nor after `now`."""
     try:
         instant = aware(from_iso(value), field="updated_at")
-    except (NaiveTimestamp, OverflowError, TypeError, ValueError):
+    except (NaiveTimestamp, InstantOutOfRange, TypeError, ValueError):
         raise Unreadable(f"{shown(value)} is no instant with an offset") from None
     if instant < BEGINNING:
         raise Unreadable(f"{shown(value)} is before 1970")

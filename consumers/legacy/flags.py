@@ -1,4 +1,4 @@
-"""One column of legacy flags: which keys it sets, which it leaves unset, and what is wrong with it."""
+"""One column of legacy flags: what it sets, what it leaves unset, and what is wrong with it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -1,28 +1,32 @@
-"""Imports legacy rows, each org once ever and whole: many at a time, so that they share commits."""
+"""Imports legacy rows, each org once ever and whole; many at once, so that they share commits."""
 
 import asyncio
-import hashlib
-import json
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Protocol
-from uuid import UUID, uuid5
+from typing import Protocol
+from uuid import UUID
 
+from consumers.legacy.identity import ACTOR, REASON, command_id, fingerprint
 from consumers.legacy.lines import Broken, Row
-from consumers.legacy.results import Difference, RowResult, Verdict
-from consumers.legacy.translation import Translation, Translator
-from domain.actors import Actor, Provenance
+from consumers.legacy.results import RowResult, Verdict
+from consumers.legacy.translation import Translator
+from domain.actors import Provenance
 from domain.ids import OrgId
 from domain.orders import Answer, Order
 from domain.refusals import IdempotencyKeyReused, Refusal, Unavailable
 
 BATCH_SIZE = 256  # what one transaction of the journal takes
-ACTOR = Actor(id="legacy-import", type="system")
-REASON = "Imported from the legacy flags enabled_modules and route_access."
 
-_IMPORTS = UUID("6d0a7b52-95c4-4c0f-8f0e-1d5c2f9b7e31")  # never rename: command ids derive from it
 _AHEAD = 2  # chunks under way: one is decided while the other is being written
 
 
@@ -37,21 +41,12 @@ Fingerprints = Callable[[Sequence[UUID]], Awaitable[Mapping[UUID, bytes | None]]
 """The fingerprints of those commands that were carried out before."""
 
 
-def command_id(org: OrgId) -> UUID:
-    """The one command that imports an org, whenever and from whichever file."""
-    return uuid5(_IMPORTS, f"legacy-import:{org}")
-
-
-def fingerprint(row: dict[str, Any]) -> bytes:
-    """The digest of a row whatever the order of its keys; any other change gives another."""
-    return hashlib.sha256(json.dumps(row, sort_keys=True, separators=(",", ":")).encode()).digest()
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Ready:
-    """A translated row that nothing speaks against so far."""
+class _Read:
+    """A row as it was read, before anybody asked whether it was imported earlier."""
 
-    result: RowResult
+    held: RowResult
+    command_id: UUID
     order: Order
 
 
@@ -99,76 +94,71 @@ class Importer:
         finally:
             for task in under_way:
                 task.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
 
     async def _import(self, chunk: Sequence[Row | Broken]) -> list[RowResult]:
-        judged = [self._judge(line) for line in chunk]
-        ready = [each for each in judged if isinstance(each, _Ready)]
-        earlier = await self._earlier([command_id(each.order.org) for each in ready])
-        results = await asyncio.gather(*(self._settle(each, earlier) for each in ready))
-        settled = {result.line: result for result in results}
-        return [settled[j.result.line] if isinstance(j, _Ready) else j for j in judged]
+        lines = [self._read(line) for line in chunk]
+        rows = [line for line in lines if isinstance(line, _Read)]
+        earlier = await self._earlier([row.command_id for row in rows])
+        settled = await asyncio.gather(
+            *(self._settled(row, earlier) for row in rows), return_exceptions=True
+        )
+        results = iter([_raised(result) for result in settled])  # once all have come to an end
+        return [next(results) if isinstance(line, _Read) else line for line in lines]
 
-    def _judge(self, line: Row | Broken) -> _Ready | RowResult:
+    def _read(self, line: Row | Broken) -> _Read | RowResult:
         if isinstance(line, Broken):
-            problem = Difference(code="broken_line", field="", message=line.problem)
-            return RowResult(line=line.line, verdict=Verdict.BROKEN, differences=(problem,))
+            return RowResult.broken(line.line, problem=line.problem)
         said = self._translator.translate(line.content)
-        result = _held(line, (*said.differences, *self._repeated(line, said)), said=said)
-        if result.differences or said.org is None:
-            return result
+        held = RowResult(
+            line=line.line,
+            verdict=Verdict.HELD,
+            org=said.org,
+            name=said.name,
+            differences=said.differences,
+            unset=said.unset,
+        )
+        if said.org is None:
+            return held
+        first = self._lines.setdefault(said.org, line.line)
+        if first != line.line:
+            return held.as_held("repeated_org", f"Line {first} has the same id.")
+        known = command_id(said.org)
         order = Order(
             org=said.org,
             commands=said.commands,
             by=self._by,
-            command_id=command_id(said.org),
+            command_id=known,
             fingerprint=fingerprint(line.content),
             dry_run=self._dry_run,
             may_backdate=True,
+            terse=True,
             presume_new=not self._dry_run,
         )
-        return _Ready(result=result, order=order)
+        return _Read(held=held, command_id=known, order=order)
 
-    def _repeated(self, line: Row, said: Translation) -> Iterator[Difference]:
-        if said.org is None:
-            return
-        first = self._lines.setdefault(said.org, line.line)
-        if first != line.line:
-            message = f"Line {first} has the same id; only that one counts."
-            yield Difference(code="repeated_org", field="id", message=message)
-
-    async def _settle(self, ready: _Ready, earlier: Mapping[UUID, bytes | None]) -> RowResult:
-        order, result = ready.order, ready.result
-        assert order.command_id is not None
-        if order.command_id in earlier:
-            same = earlier[order.command_id] == order.fingerprint
-            return replace(result, verdict=Verdict.UNCHANGED) if same else _differing(result)
+    async def _settled(self, row: _Read, earlier: Mapping[UUID, bytes | None]) -> RowResult:
+        order, held = row.order, row.held
+        if row.command_id in earlier:
+            unchanged = earlier[row.command_id] == order.fingerprint
+            return held.as_settled(Verdict.UNCHANGED) if unchanged else held.as_edited()
+        if held.differences:
+            return held
         try:
             await self._ledger.execute(order)
         except Unavailable:
             raise
         except IdempotencyKeyReused:  # another import was quicker, with another row
-            return _differing(result)
+            return held.as_edited()
         except Refusal as refusal:
-            difference = Difference(code=refusal.code, field="", message=refusal.message)
-            return replace(result, differences=(difference,))
-        return replace(result, verdict=Verdict.IMPORTED)
+            return held.as_held(refusal.code, refusal.message)
+        return held.as_settled(Verdict.IMPORTED)
 
 
-def _held(line: Row, differences: tuple[Difference, ...], *, said: Translation) -> RowResult:
-    return RowResult(
-        line=line.line,
-        verdict=Verdict.HELD,
-        org=said.org,
-        name=said.name,
-        differences=differences,
-        unset=said.unset,
-    )
-
-
-def _differing(result: RowResult) -> RowResult:
-    message = "The row was edited after it was imported; that is not applied."
-    difference = Difference(code="edited_after_import", field="", message=message)
-    return replace(result, verdict=Verdict.DIFFERING, differences=(difference,))
+def _raised(result: RowResult | BaseException) -> RowResult:
+    if isinstance(result, BaseException):
+        raise result
+    return result
 
 
 def _chunks(rows: Iterable[Row | Broken], size: int) -> Iterator[list[Row | Broken]]:

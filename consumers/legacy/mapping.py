@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from importlib.resources import files
+from pathlib import Path
 
 from domain.catalog import Catalog, Key, is_submodule
 from domain.refusals import Contradicted, UnknownKey
@@ -32,7 +32,7 @@ class UnknownFlag(UnknownKey):
 
 def shipped_routes() -> dict[str, str]:
     """The mapping as it is shipped; a flag that is not set means enabled."""
-    text = files(__name__).joinpath("mapping.json").read_text(encoding="utf-8")
+    text = Path(__file__).with_suffix(".json").read_text(encoding="utf-8")
     routes: dict[str, str] = json.loads(text)["route_access"]
     return routes
 

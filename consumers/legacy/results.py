@@ -1,8 +1,9 @@
 """What became of each legacy org: where its migration stands, and every difference by name."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Self
 
 from domain.ids import OrgId
 
@@ -67,6 +68,27 @@ class RowResult:
     def state(self) -> State:
         """Where the org's migration stands after this."""
         return _STATES[self.verdict]
+
+    @classmethod
+    def broken(cls, line: int, *, problem: str) -> Self:
+        """The result of a line that is no row."""
+        difference = Difference(code="broken_line", field="", message=problem)
+        return cls(line=line, verdict=Verdict.BROKEN, differences=(difference,))
+
+    def as_settled(self, verdict: Verdict) -> Self:
+        """This line with nothing to say against it."""
+        return replace(self, verdict=verdict, differences=())
+
+    def as_held(self, code: str, message: str) -> Self:
+        """This line held by one difference more."""
+        difference = Difference(code=code, field="", message=message)
+        return replace(self, verdict=Verdict.HELD, differences=(difference, *self.differences))
+
+    def as_edited(self) -> Self:
+        """This line of an org that was imported before, from another row."""
+        message = "The row was edited after it was imported; the edit is not applied."
+        held = self.as_held("edited_after_import", message)
+        return replace(held, verdict=Verdict.DIFFERING)
 
     @property
     def settled(self) -> bool:

@@ -12,8 +12,8 @@ class Truth(Enum):
     UNSET = None
 
 
-_WORDS = {word: Truth.TRUE for word in ("true", "1", "yes", "on", "enabled")}
-_WORDS |= {word: Truth.FALSE for word in ("false", "0", "no", "off", "disabled")}
+_WORDS = dict.fromkeys(("true", "1", "yes", "on", "enabled"), Truth.TRUE)
+_WORDS |= dict.fromkeys(("false", "0", "no", "off", "disabled"), Truth.FALSE)
 _WORDS[""] = Truth.UNSET
 
 

@@ -22,6 +22,7 @@ _TRANSIENT = (
     psycopg.InterfaceError,
     errors.LockNotAvailable,
     errors.QueryCanceled,
+    errors.TransactionTimeout,  # what a newer server says in its place, ending the connection
     errors.UniqueViolation,  # another writer won a race that the head row should have ordered
 )
 _FULL = (errors.DiskFull, errors.ReadOnlySqlTransaction)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from domain.actors import Provenance
 from domain.catalog import Catalog, Key, is_submodule
@@ -49,7 +49,7 @@ class Described:
             "originator_id": stream,
             "originator_version": version,
         }
-        names = [field.name for field in fields(self.kind)]
+        names = [field.name for field in fields(cast("Any", self.kind))]
         return self.kind(**{name: said[name] for name in names})
 
     def __str__(self) -> str:
@@ -166,7 +166,9 @@ class Scenario:
         assert told == facts, f"{told} is not {facts}"
         return self
 
-    def then_at(self, instant: datetime, states: Mapping[str, str] | None = None, /, **more: str) -> Self:
+    def then_at(
+        self, instant: datetime, states: Mapping[str, str] | None = None, /, **more: str
+    ) -> Self:
         """The effective state of each key at `instant`, asked alone and with all the others."""
         lanes, expected = self.lanes, {**(states or {}), **more}
         every = effective_map(lanes, self.catalog, instant)

@@ -11,6 +11,7 @@ from domain.refusals import (
     EmptyInterval,
     GrantConflict,
     InvalidSource,
+    InvalidText,
     NaiveTimestamp,
     NotInFuture,
 )
@@ -23,9 +24,7 @@ naive = datetime(2026, 3, 9, 12)  # noqa: DTZ001 - what must be refused
 
 def test_a_grant_gives_access_from_now_on(org: Scenario) -> None:
     org.when(GrantAccess(key=CRM))
-    org.then(
-        fact(ModuleGranted, key=CRM, source="admin", source_ref=None, starts=noon, ends=None)
-    )
+    org.then(fact(ModuleGranted, key=CRM, source="admin", source_ref=None, starts=noon, ends=None))
     org.then_at(noon - us, crm="disabled")
     org.then_at(noon, crm="enabled")
 
@@ -160,6 +159,12 @@ def test_no_other_source_can_grant(org: Scenario, source: str) -> None:
     org.then_refused(InvalidSource, "invalid_source", source=source)
 
 
+@pytest.mark.parametrize("reference", ["", "  ", "x" * 201, "contract\x07"])
+def test_a_reference_must_be_text_that_can_be_kept(org: Scenario, reference: str) -> None:
+    org.when(GrantAccess(key=CRM, source_ref=reference))
+    org.then_refused(InvalidText, "invalid_text", field="source_ref")
+
+
 def test_a_grant_cannot_reach_back(org: Scenario) -> None:
     org.when(GrantAccess(key=CRM, starts=noon - us))
     org.then_refused(Backdated, "backdated", field="from", value="2026-03-02T11:59:59.999999Z")
@@ -172,7 +177,13 @@ def test_a_grant_may_start_at_this_very_instant(org: Scenario) -> None:
 def test_an_import_may_reach_back(org: Scenario) -> None:
     org.when(GrantAccess(key=CRM, starts=noon - day, until=noon - hour), may_backdate=True)
     org.then(
-        fact(ModuleGranted, timestamp=noon, starts=noon - day, ends=noon - hour, effective_at=noon - day)
+        fact(
+            ModuleGranted,
+            timestamp=noon,
+            starts=noon - day,
+            ends=noon - hour,
+            effective_at=noon - day,
+        )
     )
     org.then_denied(CRM, "grant_expired")
 

@@ -16,7 +16,7 @@ morning = noon - 4 * hour
 CRM = Key("crm")
 LEADS = Key("crm.leads")
 FORECASTS = Key("crm.forecasts")  # off by default
-ARCHIVE = Key("crm.archive")  # retired
+ARCHIVE = Key("crm.archive")  # off by default, and retired
 HR = Key("hr")
 PAYROLL = Key("hr.payroll")
 MANUFACTURING = Key("manufacturing")
@@ -68,7 +68,7 @@ CATALOG = Catalog(
             CRM,
             _submodule(11, "leads"),
             _submodule(12, "forecasts", on_by_default=False),
-            _submodule(13, "archive", is_active=False),
+            _submodule(13, "archive", on_by_default=False, is_active=False),
         ),
         _module(2, HR, _submodule(21, "payroll")),
         _module(3, MANUFACTURING),

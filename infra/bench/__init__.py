@@ -1,0 +1,1 @@
+"""Measures the ledger's speed, each figure beside a reference taken in the same run."""

@@ -1,0 +1,93 @@
+"""`python -m infra.bench`: every part in turn, and one table at the end."""
+
+import asyncio
+import json
+import signal
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+import uvicorn
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from infra.bench import machine, report
+from infra.bench.appending import append
+from infra.bench.commanding import command
+from infra.bench.figures import Figure
+from infra.bench.ground import FULL, QUICK, Ground, ground
+from infra.bench.importing import legacy_import
+from infra.bench.loading import load
+from infra.bench.maps import full_map
+from infra.bench.rebuilding import rebuild
+
+PARTS: dict[str, Callable[[Ground], Coroutine[Any, Any, list[Figure]]]] = {
+    "append": append,
+    "command": command,
+    "import": legacy_import,
+    "map": full_map,
+    "load": load,
+    "rebuild": rebuild,
+}
+_QUICK = "Quick: too little was measured to judge by."
+
+
+@click.command()
+@click.option("--only", type=click.Choice([*PARTS]), help="Run one part.")
+@click.option("--quick", is_flag=True, help="Small sizes: shows that it runs, not how fast.")
+@click.option("--plain", is_flag=True, help="Text for a README instead of a coloured table.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write figures there.")
+@click.option(
+    "--below",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Directory for the temporary database; its disk is what is measured.",
+)
+def main(
+    *, only: str | None, quick: bool, plain: bool, json_file: Path | None, below: Path | None
+) -> None:
+    """Measure the ledger, each figure beside a reference of the same run. Takes a few minutes."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: in order
+    out = Console(highlight=False)
+    with ground(QUICK if quick else FULL, below=below) as ready:
+        facts = machine.facts(ready.server.owner_url, directory=ready.settings.data_dir)
+        for line in report.about(facts):
+            click.echo(line, err=True)
+        figures = measured(ready, [only] if only else [*PARTS])
+    if plain or not out.is_terminal:
+        click.echo(report.plain(figures, facts))
+    else:
+        out.print(report.table(figures))
+    for line in [*report.missed(figures), *([_QUICK] if quick else [])]:
+        click.echo(line)
+    if json_file is not None:
+        content = json.dumps(report.as_json(figures, facts, quick=quick), indent=2)
+        json_file.write_text(content + "\n", encoding="utf-8")
+
+
+def measured(ready: Ground, names: Sequence[str]) -> list[Figure]:
+    """The parts one after another, each on a loop such as the server uses."""
+    figures: list[Figure] = []
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    aside = Console(stderr=True)
+    with Progress(
+        *columns, console=aside, transient=True, disable=not aside.is_terminal
+    ) as progress:
+        for number, name in enumerate(names, start=1):
+            place = f"{number} of {len(names)}, {name}"
+            task = progress.add_task(place)
+            told = partial(_told, progress, task, place)
+            loop_factory = uvicorn.Config("").get_loop_factory()
+            with asyncio.Runner(loop_factory=loop_factory) as runner:
+                figures += runner.run(PARTS[name](ready.watched(told)))
+            progress.remove_task(task)
+    return figures
+
+
+def _told(progress: Progress, task: Any, place: str, doing: str) -> None:
+    progress.update(task, description=f"{place}: {doing}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What `entitlements doctor` looks at: settings, database, clock, catalog, files and broker."""

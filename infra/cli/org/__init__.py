@@ -1,0 +1,28 @@
+"""`entitlements org`: everything about one organisation, a small file for each kind of command."""
+
+import click
+
+from infra.cli.org.blocks import block, resume, submodule, suspend, unblock
+from infra.cli.org.bundles import bundle
+from infra.cli.org.directory import list_orgs, register
+from infra.cli.org.grants import grant, revoke
+from infra.cli.org.show import show_org
+from infra.cli.org.status import set_status
+from infra.cli.org.trials import trial
+from infra.cli.usage import example
+
+
+@click.group(
+    epilog=example(
+        "entitlements org show 42",
+        'entitlements org grant 42 --key crm --reason "Sold with contract 7"',
+    )
+)
+def org() -> None:
+    """Register organisations, show what they may use, change that."""
+
+
+for _command in (register, list_orgs, show_org, grant, revoke, trial, block, unblock, submodule):
+    org.add_command(_command)
+for _command in (set_status, bundle, suspend, resume):
+    org.add_command(_command)

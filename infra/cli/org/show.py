@@ -1,0 +1,42 @@
+"""`entitlements org show`: what one organisation may use now, and why."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from infra.cli.output import json_option, print_json
+from infra.cli.usage import example
+from infra.cli.work import over_ledger
+
+if TYPE_CHECKING:
+    from infra.cli.org.standing import Standing
+    from infra.wiring import Parts
+
+
+@click.command(
+    "show",
+    epilog=example(
+        "entitlements org show 42",
+        "entitlements org show 42 --json | jq '.modules[] | select(.status == \"trial\")'",
+    ),
+)
+@click.argument("org")
+@click.option("--all", "everything", is_flag=True, help="Show the disabled modules, too.")
+@json_option
+def show_org(*, org: str, everything: bool, as_json: bool) -> None:
+    """Show what an organisation may use now, who granted it and for how long."""
+    from domain.ids import org_id
+    from infra.cli.org.page import print_standing
+    from infra.cli.org.standing import document, standing
+
+    named = org_id(org)
+
+    async def read(parts: "Parts") -> "Standing":
+        entry = await parts.table.get(named)
+        return standing(entry.org, parts.shelf.catalog, at=parts.clock.now())
+
+    found = over_ledger(read)
+    if as_json:
+        print_json(document(found))
+    else:
+        print_standing(found, everything=everything)

@@ -1,0 +1,1 @@
+"""Tests of taking over from the legacy application's flags."""

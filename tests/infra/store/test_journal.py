@@ -1,0 +1,306 @@
+"""The journal: appends that wait at once share a transaction, and no outcome is guessed."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+from typing import LiteralString
+
+import psycopg
+import pytest
+from psycopg import AsyncConnection, sql
+
+from domain.refusals import Unavailable
+from infra.clock import LedgerClock
+from infra.database import Database
+from infra.store.append import Append, Appended, ViewRows
+from infra.store.connections import connect
+from infra.store.journal import LINES, MOST_AT_ONCE, Journal
+from tests.infra.store.world import (
+    Connection,
+    append,
+    assert_gapless,
+    blocked,
+    call,
+    head,
+    log,
+    until,
+    verdicts,
+)
+
+pytestmark = pytest.mark.anyio
+
+NUL_IN_TOPIC = "entitlements.\0.v1"  # the driver refuses to send it
+NO_NAME = ViewRows(name=None, state=b"{}", granted="{}")  # type: ignore[arg-type]  # on purpose
+
+
+@asynccontextmanager
+async def started(dial: Callable[[], Awaitable[AsyncConnection]]) -> AsyncIterator[Journal]:
+    """A journal that is closed at the end."""
+    journal = Journal(dial, clock=LedgerClock())
+    journal.start()
+    try:
+        yield journal
+    finally:
+        await journal.close()
+
+
+@pytest.fixture
+async def journal(database: Database) -> AsyncIterator[Journal]:
+    """A journal over the database of one test."""
+    async with started(partial(connect, database.app_url)) as journal:
+        yield journal
+
+
+async def together(journal: Journal, *appends: Append) -> list[Appended | BaseException]:
+    """Appends that wait at once, each with what became of it."""
+    return await asyncio.gather(*map(journal.append, appends), return_exceptions=True)
+
+
+@contextmanager
+def obstacle(owner: Connection, function: LiteralString) -> Iterator[None]:
+    """While it stands, an insert into the log runs `function`."""
+    owner.execute(f"CREATE FUNCTION obstacle() RETURNS trigger LANGUAGE plpgsql AS $${function}$$")
+    owner.execute(
+        "CREATE TRIGGER obstacle BEFORE INSERT ON ledger.events EXECUTE FUNCTION obstacle()"
+    )
+    try:
+        yield
+    finally:
+        owner.execute("DROP FUNCTION obstacle CASCADE")
+
+
+async def test_appends_that_wait_at_once_share_one_transaction(
+    journal: Journal, app: Connection
+) -> None:
+    """One commit for all of them, and for each an outcome of its own."""
+    outcomes = await together(journal, *(append(f"org-{n}", events=2) for n in range(20)))
+
+    transactions = app.execute("SELECT count(DISTINCT xmin::text), count(*) FROM ledger.events")
+    assert transactions.fetchone() == (1, 40)
+    assert [o.first_position for o in outcomes if isinstance(o, Appended)] == list(range(1, 40, 2))
+
+
+async def test_more_appends_than_one_transaction_holds_are_all_carried_out(
+    journal: Journal, app: Connection
+) -> None:
+    """In as many transactions as it takes, each of them once."""
+    count = 2 * MOST_AT_ONCE + 7
+
+    outcomes = await together(journal, *(append(f"org-{n}") for n in range(count)))
+
+    transactions = app.execute("SELECT count(DISTINCT xmin::text) FROM ledger.events").fetchone()
+    assert transactions == (3,)
+    positions = {o.first_position: n for n, o in enumerate(outcomes) if isinstance(o, Appended)}
+    assert {row.position: int(row.stream[4:]) for row in log(app)} == positions
+
+
+async def test_a_conflict_is_the_outcome_of_its_own_command_alone(
+    journal: Journal, app: Connection
+) -> None:
+    """It is an answer, not an error."""
+    outcomes = await together(journal, append("org-1"), append("org-2", expected=3), append("x"))
+
+    assert verdicts([o for o in outcomes if isinstance(o, Appended)]) == [
+        "appended",
+        "conflict",
+        "appended",
+    ]
+    assert len(log(app)) == 2
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [append("org-p", topic=NUL_IN_TOPIC), append("org-p", views=NO_NAME)],
+    ids=["refused by the driver", "refused by the server"],
+)
+async def test_one_that_cannot_be_written_takes_no_others_with_it(
+    journal: Journal, app: Connection, poison: Append
+) -> None:
+    """Its own caller gets the error; whoever waited beside it gets an outcome."""
+    outcomes = await together(journal, append("org-1"), poison, append("org-2", events=2))
+
+    assert isinstance(outcomes[1], psycopg.Error)
+    assert [getattr(outcomes[n], "verdict", None) for n in (0, 2)] == ["appended", "appended"]
+    assert [row.stream for row in log(app)] == ["org-1", "org-2", "org-2"]
+    assert_gapless(log(app))
+    assert (await journal.append(append("org-3"))).verdict == "appended"
+
+
+async def test_a_caller_that_goes_away_takes_no_others_with_it(
+    journal: Journal, app: Connection
+) -> None:
+    """What it asked for may be recorded or not; the rest is."""
+    leaving = asyncio.ensure_future(journal.append(append("org-1")))
+    staying = asyncio.ensure_future(journal.append(append("org-2")))
+    await asyncio.sleep(0)
+    leaving.cancel()
+
+    assert (await staying).verdict == "appended"
+    assert "org-2" in [row.stream for row in log(app)]
+
+
+async def test_each_append_tells_the_clock(database: Database, app: Connection) -> None:
+    """The ledger's time is at least that of its last event, whatever this machine's clock says."""
+    clock = LedgerClock()
+    with psycopg.connect(database.owner_url) as owner:
+        owner.execute("UPDATE ledger.head SET recorded_at = clock_timestamp() + interval '1 day'")
+    journal = Journal(partial(connect, database.app_url), clock=clock)
+    journal.start()
+
+    outcome = await journal.append(append())
+    await journal.close()
+
+    assert clock.now() >= outcome.recorded_at == head(app).recorded_at
+
+
+@pytest.mark.parametrize("stands", ["before it starts", "after it is closed"])
+async def test_a_journal_that_does_not_run_refuses(database: Database, stands: str) -> None:
+    """It says that nothing was recorded, and nobody waits."""
+    journal = Journal(partial(connect, database.app_url), clock=LedgerClock())
+    if stands == "after it is closed":
+        journal.start()
+        await journal.append(append())
+        await journal.close()
+
+    with pytest.raises(Unavailable, match="nothing was recorded"):
+        await journal.append(append("org-2"))
+
+
+async def test_a_journal_that_closes_answers_everybody(
+    database: Database, app: Connection, owner: Connection
+) -> None:
+    """What was begun comes to its end, the rest is told so, and no connection stays behind."""
+    count = (LINES + 2) * MOST_AT_ONCE
+    journal = Journal(partial(connect, database.app_url), clock=LedgerClock())
+    journal.start()
+    with owner.transaction():
+        owner.execute("SELECT FROM ledger.head FOR UPDATE")
+        asking = asyncio.ensure_future(
+            together(journal, *(append(f"org-{n}") for n in range(count)))
+        )
+        await until(lambda: blocked(app) == LINES)
+        closing = asyncio.ensure_future(journal.close())
+        await asyncio.sleep(0)
+
+    await closing
+    outcomes = await asking
+    appended = {f"org-{n}" for n, o in enumerate(outcomes) if isinstance(o, Appended)}
+    refused = [outcome for outcome in outcomes if isinstance(outcome, Unavailable)]
+    assert (len(appended), len(refused)) == (LINES * MOST_AT_ONCE, count - len(appended))
+    assert appended == {row.stream for row in log(app)}
+    assert {refusal.message for refusal in refused} == {"The journal closed; nothing was recorded."}
+    assert others(app) == 0
+
+
+def others(connection: Connection) -> int:
+    """How many connections to this database the application has beside this one."""
+    row = connection.execute(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND usename = 'ledger_app' AND pid <> pg_backend_pid()"
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+async def test_a_database_that_only_reads_is_unavailable_until_it_writes_again(
+    journal: Journal, app: Connection, owner: Connection
+) -> None:
+    """The refusal says what the database says; the same command may be sent again."""
+    first, again = append("org-1"), append("org-2")
+    await journal.append(first)
+    name = sql.Identifier(app.info.dbname)
+    owner.execute(sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on").format(name))
+    try:
+        hang_up(owner, but=app)
+        with pytest.raises(Unavailable, match=r"cannot write .*read-only transaction"):
+            await journal.append(again)
+    finally:
+        owner.execute("SET default_transaction_read_only = off")
+        owner.execute(sql.SQL("ALTER DATABASE {} RESET default_transaction_read_only").format(name))
+
+    assert (await journal.append(again)).verdict == "appended"
+    assert (await journal.append(first)).verdict == "known"
+    assert len(log(app)) == 2
+
+
+def hang_up(owner: Connection, *, but: Connection) -> None:
+    """End the application's connections to this database, but one."""
+    owner.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'ledger_app'"
+        " AND datname = current_database() AND pid <> %s",
+        (but.info.backend_pid,),
+    )
+
+
+async def test_a_full_disk_is_unavailable_until_there_is_room(
+    journal: Journal, app: Connection, owner: Connection
+) -> None:
+    """All who wait are told at once, and what was written before can be read."""
+    await journal.append(append("org-1"))
+    raised = "BEGIN RAISE EXCEPTION 'no space left on device' USING ERRCODE = 'disk_full'; END"
+    with obstacle(owner, raised):
+        outcomes = await together(journal, append("org-2"), append("org-3"))
+        assert [type(outcome) for outcome in outcomes] == [Unavailable, Unavailable]
+        assert "no space left on device" in str(outcomes[0])
+        assert len(log(app)) == 1
+
+    assert (await journal.append(append("org-2"))).verdict == "appended"
+
+
+async def test_an_append_that_a_time_out_ends_is_pursued(
+    database: Database, app: Connection, owner: Connection
+) -> None:
+    """Whichever of the time-outs ends it, the outcome is found out and not passed on as an error.
+
+    The longer of two that are equal is not armed, so a newer server ends the whole connection
+    where an older one ends the statement.
+    """
+    dialled = 0
+
+    async def dial() -> AsyncConnection:
+        nonlocal dialled
+        dialled += 1
+        connection = await connect(database.app_url)
+        newer = connection.info.server_version >= 170000
+        name = "transaction_timeout" if newer else "statement_timeout"
+        await connection.execute("SELECT set_config(%s, '100ms', false)", (name,))
+        return connection
+
+    async with started(dial) as journal:
+        with owner.transaction():
+            owner.execute("SELECT FROM ledger.head FOR UPDATE")
+            waiting = [asyncio.ensure_future(journal.append(append(f"org-{n}"))) for n in (1, 2)]
+            await until(lambda: dialled >= 4 or any(task.done() for task in waiting))
+
+        outcomes = await asyncio.gather(*waiting)
+
+    assert verdicts(outcomes) == ["appended", "appended"]
+    assert len(log(app)) == 2
+
+
+async def test_an_append_whose_connection_was_ended_is_pursued(
+    journal: Journal, app: Connection, owner: Connection
+) -> None:
+    """An administrator's cut is no reason to bother a caller."""
+    first = append("org-1")
+    await journal.append(first)
+    hang_up(owner, but=app)
+
+    outcomes = await together(journal, append("org-2"), first)
+
+    assert [getattr(outcome, "verdict", outcome) for outcome in outcomes] == ["appended", "known"]
+
+
+async def test_a_command_that_two_journals_send_acts_once(
+    database: Database, journal: Journal, app: Connection
+) -> None:
+    """As two processes do that a client has asked both."""
+    twice = append("org-1", response=b"{}")
+    async with started(partial(connect, database.app_url)) as other:
+        outcomes = await asyncio.gather(journal.append(twice), other.append(twice))
+
+    assert sorted(verdicts(outcomes)) == ["appended", "known"]
+    assert {outcome.first_position for outcome in outcomes} == {1}
+    assert len(log(app)) == 1
+    assert verdicts(call(app, twice)) == ["known"]

@@ -1,0 +1,107 @@
+"""Readiness: each dependency by itself, and never longer than a person on call would wait."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import psycopg
+import pytest
+
+from api.parts import Check
+from infra.database import Database
+from infra.migrations.run import newest_revision
+from infra.readiness import readiness
+from infra.settings import Settings
+from infra.wiring import Parts, running
+from projections.feed import Feed
+from tests.conftest import started
+from tests.faults.proxy import Proxy
+from tests.infra.store.orders import registration
+
+pytestmark = pytest.mark.anyio
+
+
+async def checks(parts: Parts) -> dict[str, Check]:
+    """Each check by its name."""
+    return {check.name: check for check in await readiness(parts)}
+
+
+@pytest.fixture
+async def distant(settings: Settings, database: Database) -> AsyncIterator[tuple[Parts, Proxy]]:
+    """A running ledger, and what lies between it and its database."""
+    with Proxy(database.app_url) as proxy:
+        where = Database(app_url=proxy.url, owner_url=database.owner_url, embedded=None)
+        async with started(settings, where) as parts:
+            yield parts, proxy
+
+
+async def test_a_running_ledger_is_ready(parts: Parts) -> None:
+    """With the numbers a person on call wants to see."""
+    await parts.ledger.execute(registration("1042"))
+
+    found = await checks(parts)
+
+    assert list(found) == ["database", "feed", "catalog", "views"]
+    assert all(check.ok for check in found.values())
+    database = found["database"].facts
+    assert (database["position"], database["ledger_epoch"]) == (2, 1)
+    assert database["revision"] == newest_revision()
+    assert database["milliseconds"] > 0
+    assert found["catalog"].facts == {"catalog_version": 1}
+
+
+async def test_without_a_catalog_it_is_not_ready(settings: Settings, database: Database) -> None:
+    """Nothing can be decided, and that is told apart from a database that is away."""
+    async with running(settings, database) as parts:
+        found = await checks(parts)
+
+    assert [check.name for check in found.values() if not check.ok] == ["catalog"]
+
+
+async def test_a_schema_of_another_revision_is_not_ready(parts: Parts, database: Database) -> None:
+    """It says which one it found."""
+    with psycopg.connect(database.owner_url) as owner:
+        owner.execute("UPDATE ledger.alembic_version SET version_num = '0000'")
+
+    found = await checks(parts)
+
+    assert [check.name for check in found.values() if not check.ok] == ["database"]
+    assert found["database"].facts["revision"] == "0000"
+
+
+async def test_a_feed_that_has_heard_nothing_is_not_ready(parts: Parts) -> None:
+    """And how much it has not heard of is told."""
+
+    async def nowhere() -> psycopg.AsyncConnection:
+        raise psycopg.OperationalError
+
+    deaf = Feed(nowhere, subscriber=None, monotonic=lambda: 0.0)  # type: ignore[arg-type]
+    found = await checks(replace(parts, feed=deaf))
+
+    assert [check.name for check in found.values() if not check.ok] == ["feed"]
+    assert found["feed"].facts == {"position": 0, "behind_events": 1}
+
+
+async def test_a_database_that_is_away_is_not_ready(distant: tuple[Parts, Proxy]) -> None:
+    """It says so, with the kind of failure and without an address or a password."""
+    parts, proxy = distant
+    proxy.cut()
+
+    database = (await checks(parts))["database"]
+
+    assert not database.ok
+    assert database.facts["problem"] == "the database cannot be reached"
+    assert set(database.facts) == {"problem", "kind"}
+
+
+async def test_a_database_that_does_not_answer_is_not_ready(distant: tuple[Parts, Proxy]) -> None:
+    """The answer does not wait for it, and once it goes on the ledger is ready again."""
+    parts, proxy = distant
+    proxy.stall()
+
+    assert not (await checks(parts))["database"].ok
+
+    proxy.go_on()
+    for _ in range(5):
+        if (found := await checks(parts))["database"].ok:
+            break
+    assert found["database"].ok
