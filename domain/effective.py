@@ -155,11 +155,16 @@ def denied_by(lanes: Lanes, catalog: Catalog, key: Key, at: datetime) -> str | N
     return _inactive_by(lanes.grants.get(key, ()), at)
 
 
-def _inactive_by(grants: Collection[Grant], at: datetime) -> str:
+def last_ended(grants: Iterable[Grant], at: datetime) -> Grant | None:
+    """The grant that ended last before `at`, of those that were ever active."""
     past = [g for g in grants if g.ends is not None and g.starts < g.ends <= at]
-    if not past:
+    return max(past, key=lambda grant: (grant.ends or at, grant.id), default=None)
+
+
+def _inactive_by(grants: Collection[Grant], at: datetime) -> str:
+    last = last_ended(grants, at)
+    if last is None:
         return "not_yet_active" if any(grant.live(at) for grant in grants) else "not_granted"
-    last = max(past, key=lambda grant: (grant.ends or at, grant.id))
     if last.ended_by is not None:
         return "revoked"
     return "trial_expired" if last.kind == "trial" else "grant_expired"

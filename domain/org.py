@@ -9,7 +9,7 @@ from eventsourcing.domain import BaseAggregate
 
 from domain.actors import Provenance
 from domain.catalog import Key
-from domain.effective import Lanes
+from domain.effective import Lanes, last_ended
 from domain.facts import (
     AccessBlocked,
     AccessUnblocked,
@@ -31,7 +31,7 @@ from domain.lanes import TRIAL_SOURCE, Block, Grant, UsedTrial
 class Org(BaseAggregate[str]):
     """Grants and blocks of one org, as of its `version` (the `org_version`; 0: not registered).
 
-    A grant that ended stays, as the reason of a denial, until another opens in its slot.
+    Of the grants that ended in a slot the last one stays, as the reason of a denial.
     """
 
     Event = OrgEvent
@@ -111,8 +111,10 @@ class Org(BaseAggregate[str]):
                 self._lift(fact.block_id, at=fact.effective_at)
 
     def _open(self, grant: Grant, *, at: datetime) -> None:
-        for earlier in [g for g in self.grants.values() if g.slot == grant.slot]:
-            if not earlier.live(at):
+        ended = [g for g in self.grants.values() if g.slot == grant.slot and not g.live(at)]
+        reason = last_ended(ended, at)
+        for earlier in ended:
+            if earlier is not reason:
                 del self.grants[earlier.id]
         self.grants[grant.id] = grant
 

@@ -5,7 +5,6 @@ import time
 from typing import Any
 
 import psycopg
-from psycopg_pool import PoolTimeout
 
 from api.parts import Check
 from domain.refusals import Refusal
@@ -52,16 +51,15 @@ async def readiness(parts: Parts) -> list[Check]:
 
 async def _database(parts: Parts) -> Check:
     started = time.monotonic()
+    asking = asyncio.create_task(_ask(parts), name="readiness")
+    asking.add_done_callback(_look)
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
-            async with parts.ledger.reading() as connection:
-                cursor = await connection.execute(_ASK)
-                row = await cursor.fetchone()
-    except (Refusal, psycopg.Error, PoolTimeout, TimeoutError) as error:
+            # Shielded: a silent server would hold up even the end of what it was asked.
+            position, epoch, revision, audit_lag = await asyncio.shield(asking)
+    except (Refusal, psycopg.Error, TimeoutError) as error:
         problem = {"problem": "the database cannot be reached", "kind": type(error).__name__}
         return Check(name="database", ok=False, facts=problem)
-    assert row is not None
-    position, epoch, revision, audit_lag = row
     facts: dict[str, Any] = {
         "position": position,
         "ledger_epoch": epoch,
@@ -70,3 +68,18 @@ async def _database(parts: Parts) -> Check:
         "milliseconds": round((time.monotonic() - started) * 1000, 1),
     }
     return Check(name="database", ok=revision == newest_revision(), facts=facts)
+
+
+async def _ask(parts: Parts) -> tuple[int, int, str, int]:
+    async with parts.ledger.reading() as connection:
+        cursor = await connection.execute(_ASK)
+        row = await cursor.fetchone()
+    assert row is not None
+    position, epoch, revision, audit_lag = row
+    return position, epoch, revision, audit_lag
+
+
+def _look(asking: "asyncio.Task[Any]") -> None:
+    """Take note of an error that comes too late for anybody to hear of."""
+    if not asking.cancelled():
+        asking.exception()

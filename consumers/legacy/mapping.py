@@ -25,6 +25,8 @@ class MappingOutdated(Contradicted):
 class UnknownFlag(UnknownKey):
     """A `route_access` flag that no submodule is mapped to."""
 
+    code = "unknown_flag"
+
     def __init__(self, flag: str) -> None:
         super().__init__(flag)
         self.message = f"No submodule is mapped to the route_access flag '{flag[:120]}'."

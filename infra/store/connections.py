@@ -1,8 +1,13 @@
 """Connections to PostgreSQL: as the application's role, with its time-outs, to a safe server."""
 
+import asyncio
+import os
+import socket
+from typing import Any
+
 import psycopg
 from psycopg import AsyncConnection, sql
-from psycopg.rows import tuple_row
+from psycopg.rows import TupleRow, tuple_row
 from psycopg_pool import AsyncConnectionPool
 
 APP_ROLE = "ledger_app"
@@ -14,11 +19,37 @@ LIMITS = {
     "idle_in_transaction_session_timeout": "5s",
     "transaction_timeout": "5s",  # PostgreSQL 17; before, an append is one statement
 }
+ANSWER_SECONDS = 6.0  # a server that can be heard keeps its time-outs and has answered by then
+CONNECT_SECONDS = 3
 _UNSAFE = ("fsync", "full_page_writes", "synchronous_commit")
 
 
 class UnsafeDatabase(Exception):
     """The server could lose what was acknowledged, or is too old; says what to change."""
+
+
+class Watched(AsyncConnection[TupleRow]):
+    """A connection that breaks when the server, stopped or out of reach, does not answer at all.
+
+    Nobody would tell us: without this, whoever asks waits for as long as the server is silent.
+    """
+
+    watched = True
+
+    async def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
+        """See `AsyncConnection.wait`, through which every answer comes."""
+        if not self.watched:
+            return await super().wait(gen, *args, **kwargs)
+        watch = asyncio.get_running_loop().call_later(ANSWER_SECONDS, self._break)
+        try:
+            return await super().wait(gen, *args, **kwargs)
+        finally:
+            watch.cancel()
+
+    def _break(self) -> None:
+        if not self.closed:
+            with socket.socket(fileno=os.dup(self.fileno())) as wire:
+                wire.shutdown(socket.SHUT_RDWR)
 
 
 async def connect(url: str, *, limits: bool = True) -> AsyncConnection:
@@ -27,7 +58,10 @@ async def connect(url: str, *, limits: bool = True) -> AsyncConnection:
     Args:
         limits: False for work that rightly takes longer than a request, such as a rebuild.
     """
-    connection = await AsyncConnection.connect(url, autocommit=True, row_factory=tuple_row)
+    connection = await Watched.connect(
+        url, autocommit=True, row_factory=tuple_row, connect_timeout=CONNECT_SECONDS
+    )
+    connection.watched = limits
     await prepare(connection, limits=limits)
     return connection
 
@@ -52,7 +86,15 @@ def reading_pool(url: str, *, size: int = 4) -> AsyncConnectionPool:
         await prepare(connection)
 
     return AsyncConnectionPool(
-        url, min_size=1, max_size=size, open=False, configure=configure, timeout=2.0
+        url,
+        connection_class=Watched,
+        kwargs={"connect_timeout": CONNECT_SECONDS},
+        min_size=1,
+        max_size=size,
+        open=False,
+        configure=configure,
+        timeout=2.0,
+        reconnect_timeout=2.0,  # then who asks next tries anew, and no longer pause has built up
     )
 
 

@@ -123,8 +123,8 @@ class Ledger:
     ) -> int:
         """Append one fact to a stream that belongs to no org; answers its position."""
         now = self._clock.now()
-        fields = common(now=now, by=by, effective_at=now) | content
-        noted = fact(originator_id=stream, originator_version=0, **fields)
+        place = {"originator_id": stream, "originator_version": 0}  # the database gives the version
+        noted = fact(**place, **common(now=now, by=by, effective_at=now), **content)
         appended = await self._journal.append(
             Append(
                 command_id=uuid7(now),

@@ -84,6 +84,24 @@ def test_a_grant_that_never_started_is_no_reason(org: Scenario) -> None:
     org.then_denied(CRM, "not_granted", at=later)
 
 
+def test_a_grant_that_was_scheduled_and_cancelled_leaves_the_reason_as_it_was(
+    org: Scenario,
+) -> None:
+    org.given(fact(TrialStarted, key=CRM, ends_at=later), fact(ModuleGranted, key=CRM))
+    org.when(RevokeAccess(key=CRM, scope="all"))
+    org.when(GrantAccess(key=CRM, starts=later), at=noon + hour)
+    org.then_denied(CRM, "revoked", at=noon + hour)
+    org.when(RevokeAccess(key=CRM), at=noon + 2 * hour)
+    org.then_denied(CRM, "revoked", at=noon + 2 * hour)
+
+
+def test_of_the_grants_that_ended_in_a_slot_only_the_last_is_kept(org: Scenario) -> None:
+    for number in range(1, 6):
+        org.when(GrantAccess(key=CRM), at=noon + number * hour)
+        org.when(RevokeAccess(key=CRM), at=noon + number * hour + us)
+    assert [grant.starts for grant in org.org.grants.values()] == [noon + 4 * hour, noon + 5 * hour]
+
+
 def test_a_revoked_conversion_is_denied_by_the_revoke(org: Scenario) -> None:
     org.given(fact(TrialStarted, key=CRM, ends_at=soon))
     org.when(ConvertTrial(key=CRM))

@@ -33,7 +33,9 @@ def test_a_lifted_block_was_there(org: Scenario) -> None:
     org.given(
         fact(ModuleGranted, key=CRM),
         fact(AccessBlocked, key=CRM, block_id="b1", starts=noon),
-        fact(AccessUnblocked, key=CRM, block_id="b1", timestamp=noon + hour, effective_at=noon + hour),
+        fact(
+            AccessUnblocked, key=CRM, block_id="b1", timestamp=noon + hour, effective_at=noon + hour
+        ),
     )
     lanes = history(org).lanes
     assert lanes.block_on(CRM, noon + hour - us) is not None

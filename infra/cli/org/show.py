@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 @click.option("--all", "everything", is_flag=True, help="Show the disabled modules, too.")
 @json_option
 def show_org(*, org: str, everything: bool, as_json: bool) -> None:
-    """Show what an organisation may use now, who granted it and for how long."""
+    """Show what an organisation may use now, and why.
+
+    Who granted it and for how long, what is blocked, switched off or still to come.
+    """
     from domain.ids import org_id
     from infra.cli.org.page import print_standing
     from infra.cli.org.standing import document, standing

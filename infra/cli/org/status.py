@@ -28,7 +28,10 @@ from infra.cli.usage import example
 @terms_options
 @json_option
 def set_status(*, org: str, terms: Terms, as_json: bool, **fields: Any) -> None:
-    """Bring a module to a status by whatever grants, trials and blocks that takes."""
+    """Bring a module to a status, whatever that takes.
+
+    Grants, trials and blocks are changed as the seed's PUT means it.
+    """
     from infra.cli.org.bodies import StatusBody
     from infra.cli.org.order import carry_out
 

@@ -23,7 +23,7 @@ from infra.cli.usage import example
     )
 )
 def trial() -> None:
-    """Let an organisation try a module: start, extend or convert its trial."""
+    """Start, extend or convert the trial of a module."""
 
 
 @trial.command(
