@@ -19,7 +19,7 @@ from tests.live import LiveServer
 
 _NUMBERS = count(1)
 _SYSTEM_15 = SYSTEM / "15" / "bin"
-_SERVERS = [
+SERVERS = [
     pytest.param(None, id="pg-wheel"),
     pytest.param(
         _SYSTEM_15,
@@ -30,13 +30,22 @@ _SERVERS = [
 SECRET = "a secret of this test run, long enough for HS256"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run what does not depend on the database's version against one server only."""
+    items[:] = [
+        item
+        for item in items
+        if not (item.get_closest_marker("one_server") and "pg-15" in item.name)
+    ]
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     """Asynchronous tests run on asyncio, as the product does."""
     return "asyncio"
 
 
-@pytest.fixture(scope="session", params=_SERVERS)
+@pytest.fixture(scope="session", params=SERVERS)
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[EmbeddedPostgres]:

@@ -9,6 +9,8 @@ from api.routes.commands import COMMANDS
 from tests.api.calls import REASON
 from tests.live import LiveServer
 
+pytestmark = pytest.mark.one_server
+
 ORG, OTHER, UNKNOWN = 501, 502, 599
 PUBLIC = {"/livez", "/readyz"}
 

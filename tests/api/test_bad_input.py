@@ -10,6 +10,8 @@ import pytest
 from tests.api.calls import REASON, command, version
 from tests.live import LiveServer
 
+pytestmark = pytest.mark.one_server
+
 
 @pytest.mark.parametrize(
     ("body", "code", "words"),

@@ -15,6 +15,8 @@ from api.tokens import InvalidToken, JwtVerifier, OneKey
 from tests.conftest import SECRET
 from tests.live import LiveServer
 
+pytestmark = pytest.mark.one_server
+
 NOW = datetime.now(UTC)
 CLAIMS = {
     "sub": "u1",
