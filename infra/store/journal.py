@@ -37,10 +37,12 @@ class Journal:
     stream wait for each answer before the next.
     """
 
-    def __init__(self, connect: Connect, *, clock: LedgerClock) -> None:
+    def __init__(
+        self, connect: Connect, *, clock: LedgerClock, line: "type[Line] | None" = None
+    ) -> None:
         self._waiting: deque[tuple[Append, asyncio.Future[Appended]]] = deque()
         self._wake = asyncio.Event()
-        self._lines = [Line(connect, clock=clock) for _ in range(LINES)]
+        self._lines = [(line or Line)(connect, clock=clock) for _ in range(LINES)]
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -123,18 +125,22 @@ class Line:
             with suppress(Exception):
                 await connection.close()
 
+    async def send(self, appends: list[Append]) -> list[Appended]:
+        """One try; any error of the database leaves the outcome unknown."""
+        if self._connection is None:
+            self._connection = await self._connect()
+        values = arguments(appends)
+        cursor = await self._connection.execute(CALL, values, prepare=True, binary=True)
+        outcomes = results(await cursor.fetchall())
+        self._clock.tell(outcomes[0].clock)
+        return outcomes
+
     async def _append(self, appends: list[Append]) -> list[Appended]:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + PATIENCE_SECONDS
-        values = arguments(appends)
         while True:
             try:
-                if self._connection is None:
-                    self._connection = await self._connect()
-                cursor = await self._connection.execute(CALL, values, prepare=True, binary=True)
-                outcomes = results(await cursor.fetchall())
-                self._clock.tell(outcomes[0].clock)
-                return outcomes
+                return await self.send(appends)
             except _FULL as error:
                 await self.hang_up()
                 raise Unavailable(f"The ledger cannot write at the moment: {error}") from error

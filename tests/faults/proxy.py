@@ -93,6 +93,8 @@ class Proxy:
         self._loop.call_soon(self._listens.set)
         self._loop.run_forever()
         server.close()
+        self._loop.run_until_complete(self._close_links())
+        self._loop.run_until_complete(asyncio.sleep(0))  # transports close one step later
         self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         self._loop.close()
 
@@ -106,6 +108,7 @@ class Proxy:
         link = self._loop.create_task(self._forward(client, to_client))
         self._links.add(link)
         link.add_done_callback(self._links.discard)
+        link.add_done_callback(lambda _: to_client.transport.abort())  # also if it never began
 
     async def _forward(self, client: StreamReader, to_client: StreamWriter) -> None:
         writers = [to_client]
