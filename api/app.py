@@ -19,6 +19,7 @@ from api.routes import (
     directory,
     entitlements,
     history,
+    integrity,
     modules,
     operations,
 )
@@ -58,5 +59,6 @@ def create_app(open_parts: Callable[[], AbstractAsyncContextManager[ApiParts]]) 
     app.include_router(audit.router, responses=documented(Problem, 401, 403, 422, 503))
     app.include_router(modules.router, responses=documented(Problem, 401, 403, 422, 503))
     app.include_router(history.router, responses=documented(Problem, 401, 403, 404, 422, 503))
+    app.include_router(integrity.router, responses=documented(Problem, 401, 403, 404, 422, 503))
     app.include_router(operations.router)
     return app

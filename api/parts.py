@@ -11,10 +11,12 @@ from fastapi import Depends, Request
 from api.tokens import TokenVerifier
 from domain.actors import Provenance
 from domain.catalog import Catalog, Key
+from domain.checkpoint import CheckpointPage
 from domain.facts import LedgerEvent
 from domain.history import History, Recorded
 from domain.ids import OrgId, Stream
 from domain.orders import Answer, Order
+from domain.verified import Verified
 from projections.audit import AuditQuery
 from projections.shelf import Shelf
 from projections.table import OrgTable
@@ -58,6 +60,16 @@ class Audit(Protocol):
         """Every event that matches, in pages."""
 
 
+class Integrity(Protocol):
+    """The port to verification and to what is kept outside the database."""
+
+    async def verify(self, org: OrgId | None = None) -> Verified:
+        """Verify the whole log, or one org's events; UnknownOrg where there are none."""
+
+    async def checkpoints(self, *, after: int, limit: int) -> CheckpointPage:
+        """The checkpoints after a line of the file, at most `limit`, and every key."""
+
+
 class Clock(Protocol):
     """The ledger's clock."""
 
@@ -83,6 +95,7 @@ class ApiParts:
     shelf: Shelf
     histories: Histories
     audit: Audit
+    integrity: Integrity
     clock: Clock
     tokens: TokenVerifier
     readiness: Callable[[], Awaitable[list[Check]]]

@@ -156,7 +156,7 @@ def denied_by(lanes: Lanes, catalog: Catalog, key: Key, at: datetime) -> str | N
 
 
 def last_ended(grants: Iterable[Grant], at: datetime) -> Grant | None:
-    """The grant that ended last before `at`, of those that were ever active."""
+    """Of the grants that were ever active and have ended by `at`, the last to end."""
     past = [g for g in grants if g.ends is not None and g.starts < g.ends <= at]
     return max(past, key=lambda grant: (grant.ends or at, grant.id), default=None)
 

@@ -51,7 +51,7 @@ async def readiness(parts: Parts) -> list[Check]:
 
 async def _database(parts: Parts) -> Check:
     started = time.monotonic()
-    asking = asyncio.create_task(_ask(parts), name="readiness")
+    asking = asyncio.create_task(_head(parts), name="readiness")
     asking.add_done_callback(_look)
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
@@ -70,7 +70,7 @@ async def _database(parts: Parts) -> Check:
     return Check(name="database", ok=revision == newest_revision(), facts=facts)
 
 
-async def _ask(parts: Parts) -> tuple[int, int, str, int]:
+async def _head(parts: Parts) -> tuple[int, int, str, int]:
     async with parts.ledger.reading() as connection:
         cursor = await connection.execute(_ASK)
         row = await cursor.fetchone()

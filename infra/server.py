@@ -17,6 +17,8 @@ from infra import demo as demonstration
 from infra.clock import LedgerClock
 from infra.database import database
 from infra.histories import Audit, Histories
+from infra.integrity.keeper import keeping
+from infra.integrity.verifying import Integrity
 from infra.readiness import readiness
 from infra.settings import Settings
 from infra.tokens import sign_token, verifier
@@ -57,7 +59,10 @@ def application(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def open_parts() -> AsyncIterator[ApiParts]:
-        async with opened(settings) as parts:
+        async with (
+            opened(settings) as parts,
+            keeping(parts.ledger.reading, directory=settings.data_dir),
+        ):
             yield app_parts(parts)
 
     return create_app(open_parts)
@@ -76,6 +81,7 @@ def app_parts(parts: Parts) -> ApiParts:
         shelf=parts.shelf,
         histories=Histories(parts.ledger.reading),
         audit=Audit(parts.ledger.reading),
+        integrity=Integrity(parts.ledger.reading, directory=parts.settings.data_dir),
         clock=parts.clock,
         tokens=verifier(parts.settings, clock=parts.clock),
         readiness=partial(readiness, parts),

@@ -4,11 +4,12 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import psycopg
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
@@ -18,7 +19,8 @@ from domain.org import Org
 from infra.catalog import default_document
 from infra.clock import LedgerClock
 from infra.database import Database, database
-from infra.migrations.run import database_revision, migrate, newest_revision
+from infra.migrations.run import MayNotMigrate, database_revision, migrate, newest_revision
+from infra.postgres.errors import PostgresUnavailable
 from infra.settings import Settings, SettingsProblem
 from infra.store.connections import connect, reading_pool, refuse_unsafe
 from infra.store.journal import Journal
@@ -34,6 +36,7 @@ FIRST_START = Provenance(
     actor=Actor(id="entitlements-ledger", type="system"),
     reason="The first start publishes the catalog it was given.",
 )
+_PAUSE_SECONDS = 0.2
 
 
 class SchemaBehind(Exception):
@@ -82,14 +85,27 @@ class Ears:
         self._read_catalog()
 
     def _read_catalog(self) -> None:
-        task = asyncio.create_task(self.read_catalog(), name="read catalog")
+        task = asyncio.create_task(self._until_read(), name="read catalog")
         self._reading.add(task)
         task.add_done_callback(self._reading.discard)
+
+    async def _until_read(self) -> None:
+        while True:
+            try:
+                return await self.read_catalog()
+            except psycopg.Error:  # it is told of once, so it is for us to try again
+                await asyncio.sleep(_PAUSE_SECONDS)
 
     async def read_catalog(self) -> None:
         """Put the newest catalog on the shelf."""
         async with self._pool.connection() as connection:
             self._shelf.put(await newest_catalog(connection))
+
+    async def close(self) -> None:
+        """Stop what is still being read."""
+        for task in self._reading:
+            task.cancel()
+        await asyncio.gather(*self._reading, return_exceptions=True)
 
 
 def prepare_database(where: Database) -> None:
@@ -98,9 +114,10 @@ def prepare_database(where: Database) -> None:
     Raises:
         SchemaBehind, UnsafeDatabase: says what to do.
     """
-    refuse_unsafe(where.owner_url)
+    refuse_unsafe(where.app_url)  # what this role or its URL is told counts, too
     if database_revision(where.owner_url) != newest_revision():
-        migrate(where.owner_url)
+        with suppress(MayNotMigrate):  # somebody else may have
+            migrate(where.owner_url)
     if database_revision(where.app_url) != newest_revision():
         raise SchemaBehind(
             f"The schema is not at revision {newest_revision()}: run 'entitlements migrate' with "
@@ -113,7 +130,10 @@ def dialling(where: Database) -> Callable[[], Awaitable[AsyncConnection]]:
 
     async def dial() -> AsyncConnection:
         if where.embedded is not None:
-            await asyncio.to_thread(where.embedded.ensure)
+            try:
+                await asyncio.to_thread(where.embedded.ensure)
+            except PostgresUnavailable as error:  # to who dials, as any other that is away
+                raise psycopg.OperationalError(str(error)) from error
         return await connect(where.app_url)
 
     return dial
@@ -163,6 +183,7 @@ async def running(settings: Settings, where: Database) -> AsyncIterator[Parts]:
         await journal.close()
         await follower.close()
         await feed.close()
+        await ears.close()
         await pool.close()
 
 

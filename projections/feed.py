@@ -52,6 +52,7 @@ class Feed:
         self._epoch: int | None = None
         self._position = 0
         self._polled = float("-inf")
+        self._connection: AsyncConnection | None = None
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -69,9 +70,9 @@ class Feed:
         Raises:
             psycopg.Error: the database cannot be reached.
         """
-        connection = await self._connect()
-        await self._poll(connection)
-        self._task = asyncio.create_task(self._follow(connection), name="feed")
+        self._connection = await self._connect()
+        await self._poll(self._connection)
+        self._task = asyncio.create_task(self._follow(), name="feed")
 
     async def close(self) -> None:
         """Stop following."""
@@ -79,27 +80,27 @@ class Feed:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
+        await self._hang_up()
 
-    async def _follow(self, connection: AsyncConnection | None) -> None:
+    async def _follow(self) -> None:
         while True:
             try:
-                if connection is None:
-                    connection = await self._connect()
-                await connection.execute("LISTEN ledger")
+                if self._connection is None:
+                    self._connection = await self._connect()
+                await self._connection.execute("LISTEN ledger")
                 while True:
-                    await self._poll(connection)
-                    async for _ in connection.notifies(timeout=POLL_SECONDS, stop_after=1):
+                    await self._poll(self._connection)
+                    async for _ in self._connection.notifies(timeout=POLL_SECONDS, stop_after=1):
                         pass
             except psycopg.Error:
-                if connection is not None:
-                    with contextlib.suppress(Exception):
-                        await connection.close()
-                connection = None
+                await self._hang_up()
                 await asyncio.sleep(_PAUSE_SECONDS)
-            except asyncio.CancelledError:
-                if connection is not None:
-                    await connection.close()
-                raise
+
+    async def _hang_up(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(Exception):
+                await connection.close()
 
     async def _poll(self, connection: AsyncConnection) -> None:
         while True:

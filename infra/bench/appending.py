@@ -1,10 +1,10 @@
 """Appends: one event and both inline view rows, with many commands waiting at once."""
 
 from itertools import count
-from uuid import uuid4
 
 from eventsourcing.persistence import StoredEvent
 
+from domain.ids import uuid7
 from infra.bench.figures import Figure, Target
 from infra.bench.ground import Ground
 from infra.bench.references import (
@@ -16,8 +16,9 @@ from infra.bench.references import (
     inserts,
     library,
 )
-from infra.bench.rounds import Sample, arm, closed_loop, in_turns
+from infra.bench.rounds import Sample, arm, closed_loop, in_turns, require
 from infra.bench.samples import Written, sample_org
+from infra.bench.taken import Taken
 from infra.clock import LedgerClock
 from infra.store.append import Append
 from infra.store.journal import Journal
@@ -25,15 +26,28 @@ from infra.wiring import dialling
 
 PART = "append"
 WAITING = (1, 16, 64, 256)
-_RATIOS = {16: 1.0, 64: 2.5}  # to bare INSERTs of 16 threads
+UNIT = "events/s"
+
+
+def _waiting(number: int) -> str:
+    return f"{number} waiting" if number > 1 else "alone"
+
+
+_TARGETS = {
+    _waiting(16): Target(of="ratio", sense="at least", bound=1.0),
+    _waiting(64): Target(of="ratio", sense="at least", bound=2.5),
+}
 _ALONE = Target(of="value", sense="at most", bound=5.0)
 
 
 class Appends:
     """Appends to orgs in turn, so that no two of those that wait are on one stream."""
 
-    def __init__(self, journal: Journal, written: Written, *, orgs: int) -> None:
+    def __init__(
+        self, journal: Journal, written: Written, *, clock: LedgerClock, orgs: int
+    ) -> None:
         self._journal = journal
+        self._clock = clock
         self._written = written
         self._versions = [0] * orgs
         self._turns = count()
@@ -44,32 +58,33 @@ class Appends:
 
     async def _append(self, number: int) -> None:
         org = next(self._turns) % len(self._versions)
-        version = self._versions[org]
+        version, now = self._versions[org], self._clock.now()
         stream = f"org-{org + 1}"
         stored = StoredEvent(stream, version + 1, self._written.topic, self._written.body)
         appended = await self._journal.append(
             Append(
-                command_id=uuid4(),
+                command_id=uuid7(now),
                 stream=stream,
                 expected=version,
-                events=[(uuid4(), stored)],
+                events=[(uuid7(now), stored)],
                 views=self._written.views,
             )
         )
-        if appended.verdict != "appended":
-            raise AssertionError(f"an append to {stream} came to '{appended.verdict}'")
+        require(appended.verdict == "appended", appended)
         self._versions[org] = version + 1
 
 
 async def append(ground: Ground) -> list[Figure]:
     """Against bare INSERTs of the same event, and against the library's recorder."""
     sizes, where = ground.sizes, ground.new_database()
-    _, written = sample_org(LedgerClock().now())
-    journal = Journal(dialling(where), clock=LedgerClock())
+    clock = LedgerClock()
+    _, written = sample_org(clock.now())
+    journal = Journal(dialling(where), clock=clock)
     with inserts(where.owner_url, written) as bare, library(where.owner_url, written) as theirs:
         journal.start()
         try:
-            ours = Appends(journal, written, orgs=max(sizes.orgs, 2 * max(WAITING)))
+            orgs = max(sizes.orgs, 2 * max(WAITING))
+            ours = Appends(journal, written, clock=clock, orgs=orgs)
             seconds = sizes.seconds
             arms = {BARE: arm(bare.sample, threads=MOST_THREADS, seconds=seconds)}
             arms |= {_waiting(n): arm(ours.sample, waiting=n, seconds=seconds) for n in WAITING[1:]}
@@ -82,41 +97,16 @@ async def append(ground: Ground) -> list[Figure]:
             taken = await in_turns(arms, rounds=sizes.rounds, told=ground.told)
         finally:
             await journal.close()
-    return _figures(taken)
+    return _figures(Taken(PART, taken))
 
 
-def _figures(taken: dict[str, list[Sample]]) -> list[Figure]:
-    def rates(name: str, against: str, target: Target | None = None) -> Figure:
-        return Figure(
-            part=PART,
-            what=name,
-            unit="events/s",
-            rounds=[sample.rate for sample in taken[name]],
-            reference=against,
-            reference_rounds=[sample.rate for sample in taken[against]],
-            target=target,
-        )
-
-    def latencies(percentile: int, against: str, target: Target | None = None) -> Figure:
-        return Figure(
-            part=PART,
-            what=f"{_waiting(1)}, p{percentile}",
-            unit="ms",
-            rounds=[sample.milliseconds(percentile) for sample in taken[_waiting(1)]],
-            reference=against,
-            reference_rounds=[sample.milliseconds(percentile) for sample in taken[against]],
-            target=target,
-        )
-
-    figures = []
-    for waiting in WAITING[1:]:
-        bound = _RATIOS.get(waiting)
-        target = Target(of="ratio", sense="at least", bound=bound) if bound else None
-        figures.append(rates(_waiting(waiting), BARE, target))
-    figures += [rates(_waiting(waiting), LIBRARY) for waiting in WAITING[1:]]
-    figures += [rates(_waiting(1), against) for against in (BARE_ALONE, LIBRARY_ALONE)]
-    return [*figures, latencies(50, BARE_ALONE), latencies(99, BARE_ALONE, _ALONE)]
-
-
-def _waiting(number: int) -> str:
-    return f"{number} waiting" if number > 1 else "alone"
+def _figures(taken: Taken) -> list[Figure]:
+    several = [_waiting(number) for number in WAITING[1:]]
+    alone = _waiting(1)
+    return [
+        *(taken.rate(name, against=BARE, unit=UNIT, target=_TARGETS.get(name)) for name in several),
+        *(taken.rate(name, against=LIBRARY, unit=UNIT) for name in several),
+        *(taken.rate(alone, against=other, unit=UNIT) for other in (BARE_ALONE, LIBRARY_ALONE)),
+        taken.latency(alone, 50, against=BARE_ALONE),
+        taken.latency(alone, 99, against=BARE_ALONE, target=_ALONE),
+    ]

@@ -62,7 +62,7 @@ class Connection(asyncio.Protocol):
 
 @asynccontextmanager
 async def connections(port: int, number: int) -> AsyncIterator[list[Connection]]:
-    """So many connections to a server on this machine."""
+    """So many connections to a server on this machine, which hangs up on those that idle long."""
     loop = asyncio.get_running_loop()
     made: list[Connection] = []
     try:

@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Sequence
 
 from domain.catalog import Catalog
 from domain.ids import OrgId, org_id
@@ -13,7 +12,7 @@ from infra.bench.asking import Connection, connections, request
 from infra.bench.figures import Figure
 from infra.bench.ground import Ground
 from infra.bench.references import BARE, BARE_ALONE, MOST_THREADS, inserts
-from infra.bench.rounds import Sample, arm, closed_loop, in_turns
+from infra.bench.rounds import Sample, arm, closed_loop, in_turns, require
 from infra.bench.serving import LEDGER, serving
 from infra.bench.taken import Taken
 from infra.clock import LedgerClock
@@ -50,14 +49,14 @@ class Commands:
         answer = await self._ledger.execute(
             Order(org=org, commands=self._commands[turn], by=samples.BY)
         )
-        assert answer.changed, f"a command for org {org} changed nothing"
+        require(answer.changed, answer)
 
 
 class Requests:
     """The same over HTTP, each connection with an org of its own."""
 
-    def __init__(self, made: Sequence[Connection], catalog: Catalog, *, token: str) -> None:
-        self._connections = made
+    def __init__(self, port: int, catalog: Catalog, *, token: str) -> None:
+        self._port = port
         key = samples.keys(catalog)[-1]
         body = {"key": key, "source": samples.SOURCE, "reason": samples.REASON}
         self._requests = [
@@ -70,20 +69,22 @@ class Requests:
                 )
                 for command in ("grant", "revoke")
             ]
-            for number in range(len(made))
+            for number in range(max(WAITING))
         ]
         self._turns: Counter[int] = Counter()
 
     async def sample(self, *, waiting: int, seconds: float) -> Sample:
-        """On so many of the connections."""
-        return await closed_loop(self._ask, waiting=waiting, seconds=seconds)
+        """On so many connections."""
+        async with connections(self._port, waiting) as made:
+            return await closed_loop(
+                lambda number: self._ask(made[number], number), waiting=waiting, seconds=seconds
+            )
 
-    async def _ask(self, number: int) -> None:
+    async def _ask(self, connection: Connection, number: int) -> None:
         turn = self._turns[number] % 2
         self._turns[number] += 1
-        answered = await self._connections[number].ask(self._requests[number][turn])
-        assert answered.status == 200, answered
-        assert b'"changed":true' in answered.body, answered
+        answered = await connection.ask(self._requests[number][turn])
+        require(answered.status == 200 and b'"changed":true' in answered.body, answered)
 
 
 async def command(ground: Ground) -> list[Figure]:
@@ -100,9 +101,9 @@ async def command(ground: Ground) -> list[Figure]:
     settings = ground.settings_for(there)
     token = sign_token(settings, role="super_admin", sub="bench")
     with serving(LEDGER, settings) as port, inserts(here.owner_url, written) as bare:
-        async with connections(port, max(WAITING)) as made, ground.started(here) as parts:
+        async with ground.started(here) as parts:
             ours = Commands(parts.ledger, catalog)
-            http = Requests(made, catalog, token=token)
+            http = Requests(port, catalog, token=token)
             kinds = {"distinct orgs": ours.distinct, "one hot org": ours.hot, "HTTP": http.sample}
             arms = {
                 BARE: arm(bare.sample, threads=MOST_THREADS, seconds=sizes.seconds),

@@ -10,7 +10,7 @@ from domain.org import Org, rebuild
 from infra.bench import samples
 from infra.bench.figures import Figure, Target
 from infra.bench.ground import Ground
-from infra.bench.rounds import arm, closed_loop, in_turns
+from infra.bench.rounds import arm, closed_loop, in_turns, require
 from infra.bench.taken import Taken
 from infra.store.connections import connect
 from infra.store.mapper import read_fact
@@ -32,8 +32,7 @@ async def load(ground: Ground) -> list[Figure]:
     connection = await connect(where.app_url)
     async with connection:
         whole, row = await _rebuilt(connection, _ORG), await fetch_org(connection, _ORG)
-        assert row is not None
-        assert (whole.version, whole.grants) == (row.version, row.grants)
+        require(row is not None and whole.grants == row.grants, row)
         arms = {
             from_events: arm(
                 closed_loop, lambda _: _rebuilt(connection, _ORG), waiting=1, seconds=sizes.seconds

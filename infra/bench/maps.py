@@ -8,7 +8,7 @@ from infra.bench import samples
 from infra.bench.asking import Connection, connections, request
 from infra.bench.figures import Figure, Target
 from infra.bench.ground import Ground
-from infra.bench.rounds import Arm, Sample, arm, closed_loop, in_turns, timed
+from infra.bench.rounds import Arm, Sample, arm, closed_loop, in_turns, require, timed
 from infra.bench.serving import HELLO, LEDGER, serving
 from infra.bench.taken import Taken
 from infra.clock import LedgerClock
@@ -39,7 +39,7 @@ async def full_map(ground: Ground) -> list[Figure]:
             connections(hello_port, CONNECTIONS) as hellos,
         ):
             whole = await made[0].ask(request("GET", path, bearer))
-            assert whole.status == 200, whole
+            require(whole.status == 200, whole)
             etag = whole.head.partition(b"\r\netag: ")[2].partition(b"\r\n")[0].decode()
             unchanged = request("GET", path, bearer, f"If-None-Match: {etag}")
             seconds = ground.sizes.seconds
@@ -61,7 +61,7 @@ async def full_map(ground: Ground) -> list[Figure]:
 async def _asked(made: list[Connection], question: bytes, status: int, *, seconds: float) -> Sample:
     async def ask(number: int) -> None:
         answered = await made[number].ask(question)
-        assert answered.status == status, answered
+        require(answered.status == status, answered)
 
     return await closed_loop(ask, waiting=len(made), seconds=seconds)
 

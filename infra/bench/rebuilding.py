@@ -8,7 +8,7 @@ from infra.bench.figures import Figure
 from infra.bench.ground import Ground
 from infra.bench.importing import import_lines
 from infra.bench.legacy_rows import legacy_lines
-from infra.bench.rounds import Sample, arm, in_turns, once
+from infra.bench.rounds import Sample, arm, in_turns, once, require
 from infra.bench.samples import shipped_catalog
 from infra.bench.taken import Taken
 from infra.database import Database
@@ -65,7 +65,8 @@ async def _rebuilt(where: Database, *, orgs: int, emptied: bool) -> Sample:
 
         async def all_orgs() -> int:
             rebuilt = await rebuild_views(connection, read_fact=read_fact)
-            assert (rebuilt.compared, rebuilt.rewritten) == (orgs, orgs if emptied else 0), rebuilt
+            wanted = (orgs, orgs if emptied else 0)
+            require((rebuilt.compared, rebuilt.rewritten) == wanted, rebuilt)
             return orgs
 
         return await once(all_orgs)

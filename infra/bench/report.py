@@ -19,7 +19,7 @@ def cells(figure: Figure) -> tuple[str, ...]:
         figure.what,
         f"{_number(figure.value)} {figure.unit}",
         figure.reference,
-        f"{_number(figure.reference_value)} {figure.unit}",
+        _number(figure.reference_value),
         f"{_number(figure.ratio)} ×",
         _target(figure),
         _verdict(figure),

@@ -9,6 +9,20 @@ from functools import partial
 from statistics import quantiles
 
 
+class Spoiled(Exception):
+    """What was measured did not do what it should: its figures would mean nothing."""
+
+
+def require(right: bool, what: object) -> None:
+    """Go on only where the answer was right.
+
+    Raises:
+        Spoiled: it was not; says what came instead.
+    """
+    if not right:
+        raise Spoiled(str(what))
+
+
 @dataclass(slots=True)
 class Sample:
     """So many acts in so many seconds; `latencies` in seconds, empty where none were taken."""

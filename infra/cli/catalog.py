@@ -90,7 +90,10 @@ def show_catalog(*, key: str | None, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def diff(context: click.Context, *, file: Path, as_json: bool) -> None:
-    """Compare a catalog document with the catalog in force; exit 1 where they differ."""
+    """Compare a catalog document with the catalog in force.
+
+    Exit 1 where they differ.
+    """
     from domain.catalog_document import compare, read_catalog
 
     published = over_ledger(_in_force)

@@ -49,6 +49,9 @@ class _Known(NamedTuple):
 KNOWN = {
     "builtins.OSError": _Known("os_error"),
     "infra.cli.files.UnreadableFile": _Known("unreadable_file"),
+    "infra.integrity.checkpoints.CheckpointsDamaged": _Known("checkpoints_damaged"),
+    "infra.integrity.keeper.NotExtended": _Known("log_not_extended"),
+    "infra.integrity.keys.KeysDamaged": _Known("checkpoint_keys_damaged"),
     "infra.postgres.errors.PostgresUnavailable": _Known("embedded_postgres_unavailable"),
     "infra.server.AddressInUse": _Known("address_in_use"),
     "infra.settings.SettingsProblem": _Known("settings_problem", DOCTOR),

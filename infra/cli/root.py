@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from infra.cli.audit import audit
 from infra.cli.catalog import catalog
 from infra.cli.doctor import doctor
 from infra.cli.legacy import legacy
@@ -80,5 +81,5 @@ def main() -> None:
     """
 
 
-for _command in (serve, token, org, catalog, views, legacy, migrate, doctor):
+for _command in (serve, token, org, catalog, audit, views, legacy, migrate, doctor):
     main.add_command(_command)

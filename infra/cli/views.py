@@ -25,9 +25,10 @@ def views() -> None:
 @json_option
 @click.pass_context
 def rebuild(context: click.Context, *, org: str | None, dry_run: bool, as_json: bool) -> None:
-    """Rewrite every row that is not byte for byte what the log adds up to.
+    """Rewrite every row that is not what the log adds up to.
 
-    Nothing is published, and appends go on meanwhile. With --dry-run, exit 1 where rows differ.
+    Byte for byte, that is. Nothing is published, and appends go on meanwhile. With --dry-run,
+    exit 1 where rows differ.
     """
     from infra.cli.rebuilding import rebuilt
 
@@ -44,7 +45,10 @@ def rebuild(context: click.Context, *, org: str | None, dry_run: bool, as_json: 
 @json_option
 @click.pass_context
 def status(context: click.Context, *, as_json: bool) -> None:
-    """Count the rows of each view and those that are missing or behind; exit 1 where any is."""
+    """Count the rows of each view, and those missing or behind.
+
+    Exit 1 where any is.
+    """
     from infra.cli.rebuilding import view_status
     from infra.cli.tables import table
 

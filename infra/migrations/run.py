@@ -9,9 +9,14 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, pool, text
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import ProgrammingError
 
 _HERE = Path(__file__).parent
 _LOCK = 4_512_760_118  # any fixed number: never rename
+
+
+class MayNotMigrate(Exception):
+    """The role may not create what a migration creates."""
 
 
 def newest_revision() -> str:
@@ -26,20 +31,32 @@ def migrate(owner_url: str) -> str:
 
     Args:
         owner_url: a connection string of a role that may create roles and a schema.
+
+    Raises:
+        MayNotMigrate: it may not.
     """
     engine = create_engine(
         "postgresql+psycopg://", creator=lambda: psycopg.connect(owner_url), poolclass=pool.NullPool
     )
-    with engine.connect() as connection:
-        connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
-        connection.execute(text("CREATE SCHEMA IF NOT EXISTS ledger"))
-        connection.commit()
-        config = Config()
-        config.set_main_option("script_location", str(_HERE).replace("%", "%%"))
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-        connection.commit()
-        return _revision(connection) or ""
+    try:
+        with engine.connect() as connection:
+            return _upgraded(connection)
+    except ProgrammingError as error:
+        if isinstance(error.orig, psycopg.errors.InsufficientPrivilege):
+            raise MayNotMigrate(str(error.orig)) from error
+        raise
+
+
+def _upgraded(connection: Connection) -> str:
+    connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
+    connection.execute(text("CREATE SCHEMA IF NOT EXISTS ledger"))
+    connection.commit()
+    config = Config()
+    config.set_main_option("script_location", str(_HERE).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+    connection.commit()
+    return _revision(connection) or ""
 
 
 def database_revision(url: str) -> str | None:

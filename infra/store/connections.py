@@ -62,7 +62,11 @@ async def connect(url: str, *, limits: bool = True) -> AsyncConnection:
         url, autocommit=True, row_factory=tuple_row, connect_timeout=CONNECT_SECONDS
     )
     connection.watched = limits
-    await prepare(connection, limits=limits)
+    try:
+        await prepare(connection, limits=limits)
+    except BaseException:  # who gave up meanwhile cannot close what was never handed out
+        await connection.close()
+        raise
     return connection
 
 

@@ -105,6 +105,8 @@ class Ledger:
                     before, document, granted=granted, force=force, now=self._clock.now(), by=by
                 )
                 notes = [str(change) for change in changes]
+                if fact is None:
+                    self._shelf.put(catalog)  # another process may have published it just now
                 if fact is None or dry_run:
                     return catalog, notes
                 append = Append(

@@ -18,7 +18,7 @@ LONG_AGO = datetime(2000, 1, 1, tzinfo=noon.tzinfo)
 
 
 def history(org: Scenario) -> History:
-    """Every fact was recorded a second late, at the place it has in its stream."""
+    """Each fact was recorded when it was judged, and the org was alone in the ledger."""
     return History(org.org.org_id, [recorded(fact) for fact in org.facts])
 
 

@@ -1,4 +1,4 @@
-"""A clock that is set by hand, and a ledger whose reads answer when they are told to."""
+"""A clock that is set by hand, a ledger whose reads answer when told to, a table over both."""
 
 import asyncio
 
@@ -6,7 +6,12 @@ from domain.catalog import Key
 from domain.facts import ModuleGranted, OrgRegistered
 from domain.ids import OrgId, org_stream
 from domain.org import Org
+from projections.table import Entry, OrgTable
 from tests.domain.scenario import fact
+
+ACME = OrgId("1042")
+AJAX = OrgId("2001")
+TTL = 300.0
 
 
 class HandClock:
@@ -53,3 +58,40 @@ def org_at(org_id: OrgId, version: int) -> Org:
         described = fact(OrgRegistered) if place == 1 else grant
         described.completed(org.id, place).mutate(org)
     return org
+
+
+class World:
+    """A table over a fake ledger that holds one org at version 2, and a feed that is heard."""
+
+    def __init__(self) -> None:
+        self.clock = HandClock()
+        self.ledger = FakeLedger()
+        self.ledger.versions[ACME] = 2
+        self.heard = True
+        self.table = OrgTable(
+            fetch=self.ledger.fetch,
+            current=lambda: self.heard,
+            ttl_seconds=TTL,
+            monotonic=self.clock,
+        )
+
+    async def asked(self, org: OrgId = ACME, *, min_version: int = 0) -> asyncio.Task[Entry]:
+        """Somebody asks, and waits for as long as the ledger does not answer."""
+        task = asyncio.create_task(self.table.get(org, min_version=min_version))
+        await settled()
+        return task
+
+    async def version(self, *, min_version: int = 0) -> int:
+        return (await self.table.get(ACME, min_version=min_version)).version
+
+    def committed(self, version: int, *, org: OrgId = ACME, told: bool = True) -> None:
+        """Another process commits; the feed may tell of it or not yet."""
+        self.ledger.versions[org] = version
+        if told:
+            self.table.moved(org, version=version)
+
+
+async def settled() -> None:
+    """Everything that can go on has gone on."""
+    for _ in range(10):
+        await asyncio.sleep(0)

@@ -70,6 +70,13 @@ def test_the_state_is_json_that_anybody_can_read() -> None:
     }
 
 
+def test_the_order_in_which_keys_were_tried_leaves_no_trace() -> None:
+    org = Scenario().given(
+        fact(TrialStarted, key=HR, ends_at=noon), fact(TrialStarted, key=CRM, ends_at=noon)
+    )
+    assert list(json.loads(written(org.org))["used_trials"]) == [CRM, HR]
+
+
 def test_an_org_is_read_back_as_it_was_written() -> None:
     org = full()
     again = read(org.org_id, version=org.version, state=written(org))

@@ -60,7 +60,7 @@ def start(*, org: str, terms: Terms, as_json: bool, **fields: Any) -> None:
 @terms_options
 @json_option
 def extend(*, org: str, terms: Terms, as_json: bool, **fields: Any) -> None:
-    """Move the end of a running trial, by days from its present end or to an instant."""
+    """Move the end of a running trial, by days or to an instant."""
     from api.bodies import ExtendTrialBody
     from infra.cli.org.order import carry_out
 

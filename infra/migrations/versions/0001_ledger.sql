@@ -1,18 +1,23 @@
 -- The log, its head, the inline views, and the one function through which anything is written.
 
+-- Roles belong to the whole server, and its databases may be migrated side by side: whoever comes
+-- second takes the roles as they are, and the lock on one that a comment holds to the end.
 DO $$
+DECLARE
+    v_role text;
 BEGIN
-    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'ledger_keeper') THEN
-        CREATE ROLE ledger_keeper NOLOGIN;
-    END IF;
-    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'ledger_app') THEN
-        CREATE ROLE ledger_app NOLOGIN;
-    END IF;
+    FOREACH v_role IN ARRAY ARRAY['ledger_keeper', 'ledger_app'] LOOP
+        BEGIN
+            IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = v_role) THEN
+                EXECUTE format('CREATE ROLE %I NOLOGIN', v_role);
+            END IF;
+        EXCEPTION WHEN duplicate_object OR unique_violation THEN
+            NULL;
+        END;
+    END LOOP;
 END
 $$;
-
--- Roles belong to the whole server and databases may be migrated side by side, hence the lock.
-SELECT pg_advisory_xact_lock(hashtext('ledger roles'));
+COMMENT ON ROLE ledger_app IS 'The Entitlements Ledger''s processes: read, and append.';
 ALTER ROLE ledger_app SET lock_timeout = '2s';
 ALTER ROLE ledger_app SET statement_timeout = '5s';
 ALTER ROLE ledger_app SET idle_in_transaction_session_timeout = '5s';

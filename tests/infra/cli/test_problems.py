@@ -4,6 +4,7 @@ import importlib
 import json
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from infra.cli.problems import KNOWN, problem_of
@@ -68,16 +69,10 @@ def test_settings_that_cannot_be_used_are_named() -> None:
 def test_a_role_that_may_not_migrate_is_told_what_to_set(
     database: Database, tmp_path: Path
 ) -> None:
-    """The application's own role cannot create a schema in a fresh database."""
-    fresh = Database(
-        app_url=database.app_url.rpartition("/")[0] + "/postgres?" + _query(database.app_url),
-        owner_url=database.app_url.rpartition("/")[0] + "/postgres?" + _query(database.app_url),
-        embedded=None,
-    )
-    problem = Shell.over(fresh, data_dir=tmp_path).refusal("migrate")
-    assert problem["code"] == "database_privilege_missing"
-    assert "LEDGER_MIGRATION_DATABASE_URL" in problem["hint"]
-
-
-def _query(url: str) -> str:
-    return url.partition("?")[2]
+    """The role of the application could not make the schema if it were gone."""
+    with psycopg.connect(database.owner_url) as connection:
+        connection.execute("DROP SCHEMA ledger CASCADE")
+    shell = Shell.over(database, data_dir=tmp_path, LEDGER_MIGRATION_DATABASE_URL="")
+    problem = shell.refusal("migrate")
+    assert problem["code"] == "schema_behind"
+    assert "LEDGER_MIGRATION_DATABASE_URL" in problem["detail"]

@@ -1,0 +1,152 @@
+"""The doctor: every setting, every dependency, no secret in clear, and how to mend it."""
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from infra.cli.checks.configuration import masked
+from infra.cli.checks.connection import check_connection
+from infra.clock import wall_clock
+from infra.database import Database
+from infra.settings import Settings, variable_of
+from tests.infra.cli.shell import SECRET, Shell
+
+
+def health(report: Any) -> dict[str, str]:
+    """The health of each thing that was looked at."""
+    return {check["name"]: check["health"] for check in report["checks"]}
+
+
+def test_a_deployment_that_works_has_no_problem(shell: Shell) -> None:
+    shell("org", "list")
+    report = shell.json("doctor")
+    assert report["ok"] is True
+    assert health(report) == dict.fromkeys(
+        ["database", "safe settings", "schema", "roles", "time-outs", "clock", "catalog",
+         "data directory", "tokens"], "ok"
+    )  # fmt: skip
+
+
+def test_every_setting_is_shown_and_no_secret(shell: Shell) -> None:
+    result = shell("doctor")
+    assert all(variable_of(field) in result.stdout for field in Settings.model_fields)
+    assert SECRET not in result.stdout
+    password = psycopg.conninfo.conninfo_to_dict(shell.env["LEDGER_DATABASE_URL"])["password"]
+    assert str(password) not in result.stdout
+    assert "300 (default)" in result.stdout
+
+
+MASKED = {
+    "postgresql://u:secret@db/ledger": "postgresql://u:***@db/ledger",
+    "postgresql://u@db/ledger": "postgresql://u@db/ledger",
+    "postgresql://db/ledger?user=u&password=secret&port=1": (
+        "postgresql://db/ledger?user=u&password=***&port=1"
+    ),
+    "host=db password = 'se cret' user=u": "host=db password = *** user=u",
+    "redis://:secret@cache:6379/0": "redis://:***@cache:6379/0",
+}
+
+
+@pytest.mark.parametrize(("value", "shown"), MASKED.items(), ids=range(len(MASKED)))
+def test_passwords_in_addresses_are_masked(value: str, shown: str) -> None:
+    assert masked("database_url", value) == shown
+
+
+def test_an_unreachable_database_is_a_problem_with_a_way_out(tmp_path: Path) -> None:
+    shell = Shell(
+        {
+            "LEDGER_DATABASE_URL": "postgresql://u:secret@127.0.0.1:1/nowhere",
+            "LEDGER_DATA_DIR": str(tmp_path),
+        }
+    )
+    report = shell.json("doctor", code=1)
+    assert report["ok"] is False
+    (database,) = [check for check in report["checks"] if check["name"] == "database"]
+    assert database["health"] == "problem"
+    assert "LEDGER_DATABASE_URL" in database["mend"]
+    assert health(report)["data directory"] == "ok"
+
+
+def test_settings_that_cannot_be_used_are_the_one_problem() -> None:
+    report = Shell({"LEDGER_CACHE_TTL_SECONDS": "soon"}).json("doctor", code=1)
+    (problem,) = report["checks"]
+    assert "LEDGER_CACHE_TTL_SECONDS" in problem["found"]
+
+
+def test_a_database_without_a_schema_is_no_problem_yet(database: Database, tmp_path: Path) -> None:
+    with psycopg.connect(database.owner_url) as connection:
+        connection.execute("DROP SCHEMA ledger CASCADE")
+    report = Shell.over(database, data_dir=tmp_path).json("doctor")
+    assert health(report)["schema"] == "warn"
+
+
+def test_a_schema_of_another_revision_is_a_problem(database: Database, tmp_path: Path) -> None:
+    with psycopg.connect(database.owner_url) as connection:
+        connection.execute("UPDATE ledger.alembic_version SET version_num = '9999'")
+    report = Shell.over(database, data_dir=tmp_path).json("doctor", code=1)
+    assert health(report)["schema"] == "problem"
+
+
+def test_an_application_that_could_write_events_itself_is_a_problem(
+    database: Database, tmp_path: Path
+) -> None:
+    with psycopg.connect(database.owner_url) as connection:
+        connection.execute("GRANT INSERT ON ledger.events TO ledger_app")
+    report = Shell.over(database, data_dir=tmp_path).json("doctor", code=1)
+    assert health(report)["roles"] == "problem"
+
+
+def test_a_server_that_could_lose_events_is_a_problem(database: Database, tmp_path: Path) -> None:
+    with psycopg.connect(database.owner_url, autocommit=True) as connection:
+        name = connection.info.dbname
+        connection.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = off'.encode())
+    report = Shell.over(database, data_dir=tmp_path).json("doctor", code=1)
+    assert health(report)["safe settings"] == "problem"
+
+
+@pytest.mark.anyio
+async def test_clocks_that_are_apart_deserve_a_look(database: Database) -> None:
+    from datetime import timedelta
+
+    found = await check_connection(
+        database.app_url, wall=lambda: wall_clock() - timedelta(seconds=90)
+    )
+    (clock,) = [finding for finding in found if finding.name == "clock"]
+    assert clock.health == "warn"
+    assert clock.found.startswith(("89.", "90.", "91."))
+    assert "behind" in clock.found
+
+
+def test_a_broker_is_looked_at_where_one_is_set(shell: Shell) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        there = f"127.0.0.1:{listening.getsockname()[1]}"
+        servers = f"{there}, 127.0.0.1:1, nonsense"
+        broken = Shell(shell.env | {"LEDGER_KAFKA_BOOTSTRAP_SERVERS": servers})
+        found = health(broken.json("doctor", code=1))
+    assert found[f"broker {there}"] == "ok"
+    assert found["broker 127.0.0.1:1"] == "problem"
+    assert found["broker nonsense"] == "problem"
+
+
+def test_the_kill_switch_is_told(shell: Shell) -> None:
+    off = Shell(shell.env | {"ENABLE_ENTITLEMENTS_GATING": "false"})
+    settings = {finding["name"]: finding for finding in off.json("doctor")["settings"]}
+    assert settings["gating"]["health"] == "warn"
+
+
+def test_a_key_file_that_cannot_be_read_is_a_problem(shell: Shell, tmp_path: Path) -> None:
+    env = shell.env | {
+        "LEDGER_JWT_SECRET": "",
+        "LEDGER_JWT_PUBLIC_KEY_FILE": str(tmp_path / "none.pem"),
+    }
+    assert health(Shell(env).json("doctor", code=1))["tokens"] == "problem"
+
+
+def test_a_data_directory_that_is_a_file_is_a_problem(shell: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    broken = Shell(shell.env | {"LEDGER_DATA_DIR": str(file)})
+    assert health(broken.json("doctor", code=1))["data directory"] == "problem"

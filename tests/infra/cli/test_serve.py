@@ -1,0 +1,43 @@
+"""`entitlements serve`: started from a shell, and ended the way a shell ends things."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+import httpx
+import pytest
+
+from tests.infra.cli.shell import Shell
+
+SERVE = [sys.executable, "-m", "infra.cli", "serve"]
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_it_serves_the_demonstration_until_interrupted(own_shell: Shell, workers: str) -> None:
+    with subprocess.Popen(
+        [*SERVE, "--demo", "--port", "0", "--workers", workers],
+        env=os.environ | own_shell.env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        first = process.stdout.readline()
+        address = next(word for word in first.split() if word.startswith("http://"))
+        with httpx.Client(base_url=address, timeout=30) as client:
+            assert client.get("/readyz").status_code == 200
+        process.send_signal(signal.SIGINT)
+        rest, said = process.stdout.read(), process.stderr.read()
+    assert process.returncode == 0, said
+    assert "Traceback" not in said
+    assert "Tokens, valid for 12 hours:" in rest
+
+
+def test_a_port_that_is_taken_is_told(own_shell: Shell) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        said = own_shell("serve", "--port", port, code=1).stderr
+    assert "choose another with --port" in said

@@ -1,0 +1,164 @@
+"""Rebuilding the inline views: to the same bytes, and nothing else moves."""
+
+import threading
+import time
+from typing import Any, LiteralString
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from infra.database import Database
+from infra.store.append import CALL
+from tests.infra.cli.shell import REASON, Shell
+
+
+def views(database: Database) -> list[Any]:
+    """Every row of both inline views."""
+    with psycopg.connect(database.owner_url) as connection:
+        return [
+            connection.execute(f"SELECT * FROM ledger.{view} ORDER BY org").fetchall()  # noqa: S608 - fixed
+            for view in ("current_entitlements", "legacy_enabled_modules")
+        ]
+
+
+def execute(database: Database, statement: LiteralString, *values: object) -> None:
+    """Change the views behind the ledger's back."""
+    with psycopg.connect(database.owner_url) as connection:
+        connection.execute(statement, [str(value) for value in values])
+
+
+@pytest.fixture
+def orgs(own_shell: Shell) -> list[int]:
+    """Three orgs with some history."""
+    found = [own_shell.new_org() for _ in range(3)]
+    for org in found:
+        own_shell.command(org, "bundle", "apply", bundle="crm_suite")
+        own_shell.command(org, "block", scope="module", key="crm", category="abuse")
+        own_shell.command(org, "revoke", key="crm", scope="all")
+    return found
+
+
+@pytest.mark.usefixtures("orgs")
+def test_views_that_are_right_stay_as_they_are(own_shell: Shell, database: Database) -> None:
+    """Case 26."""
+    before = views(database)
+    rebuilt = own_shell.json("views", "rebuild")
+    assert (rebuilt["compared"], rebuilt["rewritten"], rebuilt["dropped"]) == (3, 0, 0)
+    assert views(database) == before
+
+
+def test_views_that_were_damaged_become_what_they_were(
+    own_shell: Shell, database: Database, orgs: list[int]
+) -> None:
+    before = views(database)
+    execute(database, "UPDATE ledger.current_entitlements SET state = '' WHERE org = %s", orgs[0])
+    execute(database, "DELETE FROM ledger.current_entitlements WHERE org = %s", orgs[1])
+    execute(
+        database, "UPDATE ledger.legacy_enabled_modules SET granted = '' WHERE org = %s", orgs[2]
+    )
+    execute(database, "INSERT INTO ledger.current_entitlements VALUES ('stray', 'S', 1, 1, '')")
+    assert own_shell.json("views", "status", code=1)["views"] == [
+        {"view": "current_entitlements", "rows": 3, "missing": 1, "behind": 0, "strays": 1},
+        {"view": "legacy_enabled_modules", "rows": 3, "missing": 0, "behind": 0, "strays": 0},
+    ]
+
+    previewed = own_shell.json("views", "rebuild", "--dry-run", code=1)
+    assert views(database) != before
+    rebuilt = own_shell.json("views", "rebuild")
+
+    assert (rebuilt["rewritten"], rebuilt["dropped"]) == (3, 1)
+    assert previewed == rebuilt | {"dry_run": True}
+    assert views(database) == before
+    own_shell("views", "status")
+
+
+def test_one_org_is_rebuilt_alone(own_shell: Shell, database: Database, orgs: list[int]) -> None:
+    before = views(database)
+    execute(database, "DELETE FROM ledger.legacy_enabled_modules")
+
+    rebuilt = own_shell.json("views", "rebuild", "--org", orgs[1])
+
+    assert (rebuilt["compared"], rebuilt["rewritten"]) == (1, 1)
+    assert [row[0] for row in views(database)[1]] == [str(orgs[1])]
+    own_shell("views", "rebuild")
+    assert views(database) == before
+
+
+def test_nothing_is_published_by_a_rebuild(
+    own_shell: Shell, database: Database, orgs: list[int]
+) -> None:
+    """No event, no notification: nobody but the rows hears of it."""
+    execute(database, "DELETE FROM ledger.current_entitlements WHERE org = %s", orgs[0])
+    with psycopg.connect(database.owner_url, autocommit=True) as listener:
+        listener.execute("LISTEN ledger")
+        head = listener.execute("SELECT position, hash FROM ledger.head").fetchone()
+        own_shell("views", "rebuild")
+        assert listener.execute("SELECT position, hash FROM ledger.head").fetchone() == head
+        assert list(listener.notifies(timeout=0.2)) == []
+
+
+def test_an_org_that_a_newer_version_wrote_to_is_left_as_it_is(
+    own_shell: Shell, database: Database, orgs: list[int]
+) -> None:
+    version = own_shell.json("org", "show", orgs[0])["org_version"]
+    with psycopg.connect(database.owner_url) as connection:
+        connection.execute(CALL, _append(orgs[0], expected=version), binary=True)
+    before = views(database)
+
+    rebuilt = own_shell.json("views", "rebuild", code=1)
+
+    assert rebuilt["unreadable"] == [str(orgs[0])]
+    assert (rebuilt["compared"], rebuilt["rewritten"]) == (2, 0)
+    assert views(database) == before
+
+
+def test_an_append_during_a_rebuild_is_never_undone(
+    own_shell: Shell, database: Database, orgs: list[int]
+) -> None:
+    """The rewrite of a row waits for an append under way, and then finds that it has moved on."""
+    org = str(orgs[0])
+    with psycopg.connect(database.owner_url, autocommit=True) as rebuilder:
+        row = rebuilder.execute(
+            "SELECT name, org_version, position, state FROM ledger.current_entitlements"
+            " WHERE org = %s",
+            (org,),
+        ).fetchone()
+        assert row is not None
+        columns = [[org], *([value] for value in row), ["{}"]]
+        with psycopg.connect(database.owner_url) as appender:
+            appender.execute(CALL, _append(orgs[0], expected=row[1]), binary=True)
+            rewriting = threading.Thread(
+                target=rebuilder.execute,
+                args=("SELECT ledger.put_views(%s, %s, %s, %s, %s, %s)", columns),
+            )
+            rewriting.start()
+            time.sleep(0.3)  # for the rewrite to have looked, if it did not wait
+            appender.commit()
+            rewriting.join(timeout=30)
+        version = rebuilder.execute(
+            "SELECT org_version FROM ledger.current_entitlements WHERE org = %s", (org,)
+        ).fetchone()
+    assert version == (row[1] + 1,)
+
+
+def test_an_org_that_the_log_does_not_know_is_refused(own_shell: Shell) -> None:
+    assert own_shell.refusal("views", "rebuild", "--org", 999)["code"] == "unknown_org"
+
+
+def _append(org: int, *, expected: int) -> list[Any]:
+    """One event of a topic that nobody here knows."""
+    return [
+        [uuid4()],
+        [None],
+        [f"org-{org}"],
+        [expected],
+        [None],
+        ["Acme"],
+        [b"{}"],
+        ["{}"],
+        [1],
+        [uuid4()],
+        ["entitlements.FromTheFuture.v9"],
+        [f'{{"reason": "{REASON}"}}'.encode()],
+    ]
