@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @click.group(epilog=example("entitlements audit search --org 42", "entitlements audit verify"))
 def audit() -> None:
-    """Search the log, verify it, and look after the checkpoints that prove it."""
+    """Search the log, verify it, sign it."""
 
 
 @audit.command(
@@ -24,9 +24,9 @@ def audit() -> None:
 @json_option
 @click.pass_context
 def verify(context: click.Context, *, org: str | None, as_json: bool) -> None:
-    """Recompute every hash of the log and name the first break; exit 1 where there is one.
+    """Name the first break in the log; exit 1 where there is one.
 
-    The whole log is also compared with the signed checkpoints in LEDGER_DATA_DIR: only they can
+    Every hash is computed again. The whole log is also compared with the signed checkpoints in LEDGER_DATA_DIR: only they can
     show that its tail was cut, or that all of it was rewritten.
     """
     from api.render_integrity import verification
@@ -49,7 +49,10 @@ def verify(context: click.Context, *, org: str | None, as_json: bool) -> None:
 )
 @json_option
 def checkpoints(*, after: int, limit: int, as_json: bool) -> None:
-    """List the signed checkpoints, oldest first, and the keys that signed them."""
+    """List the signed checkpoints and the keys.
+
+    They are those in LEDGER_DATA_DIR, oldest first.
+    """
     from api.render_integrity import checkpoint_page
     from infra.cli.sealing import page
     from infra.cli.tables import table
@@ -73,7 +76,10 @@ def checkpoints(*, after: int, limit: int, as_json: bool) -> None:
 )
 @json_option
 def sign(*, restored: bool, as_json: bool) -> None:
-    """Sign the present end of the log now, as a serving process does every minute."""
+    """Sign the present end of the log now.
+
+    A serving process does so every minute, and when it stops.
+    """
     from infra.cli.sealing import signed
 
     checkpoint = signed(restored=restored)
@@ -89,7 +95,10 @@ def sign(*, restored: bool, as_json: bool) -> None:
 @audit.command("rotate-key", epilog=example("entitlements audit rotate-key"))
 @json_option
 def rotate_key(*, as_json: bool) -> None:
-    """Sign checkpoints with a new key from now on; earlier ones stay valid."""
+    """Sign with a new key from now on.
+
+    What was signed before stays valid; the old private key is gone.
+    """
     from infra.cli.sealing import rotated
 
     key_id = rotated()

@@ -65,7 +65,9 @@ def with_marks(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @with_marks
 @click.option("--after", type=click.IntRange(min=0), help="Position of the last event seen.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+@click.option(
+    "--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many."
+)
 @json_option
 def search(*, after: int | None, limit: int, as_json: bool, **marks: Any) -> None:
     """Find events by who, whom, what and when."""
@@ -99,7 +101,12 @@ def search(*, after: int | None, limit: int, as_json: bool, **marks: Any) -> Non
 )
 @with_marks
 @click.option(
-    "--format", "form", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True
+    "--format",
+    "form",
+    type=click.Choice(["jsonl", "csv"]),
+    default="jsonl",
+    show_default=True,
+    help="How it is written.",
 )
 def export(*, form: str, **marks: Any) -> None:
     """Write every event that matches to standard output."""

@@ -1,6 +1,5 @@
 """The inline views and snapshots: written with every append, byte for byte a fold of the log."""
 
-from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -13,8 +12,8 @@ import pytest
 from domain.catalog import Catalog
 from domain.commands import ApplyBundle, BlockAccess, GrantAccess, RevokeAccess
 from domain.effective import effective_map
-from domain.ids import OrgId, org_of, org_stream
-from domain.org import Org, rebuild
+from domain.ids import OrgId, org_stream
+from domain.org import Org
 from domain.refusals import Refusal
 from infra.catalog import default_document
 from infra.database import Database
@@ -23,7 +22,7 @@ from infra.wiring import Parts
 from projections import current, legacy
 from tests.conftest import started
 from tests.infra.store.orders import CRM, ROOT, order, random_commands, registration
-from tests.infra.store.world import Connection, Row, emptied, log
+from tests.infra.store.world import Connection, emptied, fold, log, streams
 
 us = timedelta(microseconds=1)
 ORGS = ("1", "2", "acme", "zz.top")
@@ -62,21 +61,6 @@ async def written(
 
 def _others(document: dict[str, Any]) -> list[dict[str, Any]]:
     return [module for module in document["modules"] if module["key"] != "hr"]
-
-
-def streams(rows: list[Row]) -> dict[OrgId, list[Row]]:
-    """The log by org."""
-    found: dict[OrgId, list[Row]] = defaultdict(list)
-    for row in rows:
-        org = org_of(row.stream)
-        if org is not None:
-            found[org].append(row)
-    return found
-
-
-def fold(rows: list[Row]) -> Org:
-    """An org from its facts alone."""
-    return rebuild(Org.blank(rows[0].stream), [row.fact for row in rows])
 
 
 @pytest.mark.anyio

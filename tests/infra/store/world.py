@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -13,7 +14,9 @@ from eventsourcing.persistence import StoredEvent
 from psycopg import sql
 
 from domain.facts import LedgerEvent
+from domain.ids import OrgId, org_of
 from domain.instants import BEGINNING
+from domain.org import Org, rebuild
 from infra.database import Database
 from infra.migrations.run import newest_revision
 from infra.store.append import CALL, Append, Appended, ViewRows, arguments, results
@@ -139,6 +142,21 @@ def head(connection: Connection) -> Head:
     ).fetchone()
     assert row is not None
     return Head(*row)
+
+
+def streams(rows: Sequence[Row]) -> dict[OrgId, list[Row]]:
+    """The log by org."""
+    found: dict[OrgId, list[Row]] = defaultdict(list)
+    for row in rows:
+        org = org_of(row.stream)
+        if org is not None:
+            found[org].append(row)
+    return found
+
+
+def fold(rows: Sequence[Row]) -> Org:
+    """An org from its facts alone."""
+    return rebuild(Org.blank(rows[0].stream), [row.fact for row in rows])
 
 
 def assert_gapless(rows: Sequence[Row]) -> None:

@@ -1,0 +1,73 @@
+"""A ledger put together by hand, where a part of it is to be a mutant or a clock is to be set."""
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+
+import pytest
+
+from domain.ids import OrgId
+from domain.org import Org
+from infra.catalog import default_document
+from infra.clock import LedgerClock
+from infra.database import Database
+from infra.store.connections import reading_pool
+from infra.store.journal import Journal
+from infra.store.ledger import Ledger
+from infra.wiring import FIRST_START
+from projections.orgs import fetch_org
+from projections.shelf import Shelf, newest_catalog
+from projections.table import OrgTable
+from tests.conftest import SERVERS
+from tests.faults.proxy import Proxy
+
+on_one_server = pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
+"""For what takes long and is the same with every version."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assembled:
+    """A ledger and what it works by; nothing follows the log."""
+
+    ledger: Ledger
+    table: OrgTable
+    shelf: Shelf
+    clock: LedgerClock
+
+
+@asynccontextmanager
+async def assembled(
+    database: Database,
+    *,
+    journal: Journal,
+    clock: LedgerClock,
+    monotonic: Callable[[], float] = time.monotonic,
+    ttl_seconds: float = 300,
+) -> AsyncIterator[Assembled]:
+    """A ledger over that journal, with the shipped catalog."""
+    shelf = Shelf()
+    async with reading_pool(database.app_url) as pool:
+
+        async def fetch(org_id: OrgId) -> Org | None:
+            async with ledger.reading() as connection:
+                return await fetch_org(connection, org_id)
+
+        table = OrgTable(
+            fetch=fetch, current=lambda: True, ttl_seconds=ttl_seconds, monotonic=monotonic
+        )
+        ledger = Ledger(journal=journal, table=table, shelf=shelf, clock=clock, pool=pool)
+        journal.start()
+        try:
+            async with ledger.reading() as connection:
+                shelf.put(await newest_catalog(connection))
+            if shelf.version == 0:
+                await ledger.publish_catalog(default_document(), by=FIRST_START)
+            yield Assembled(ledger=ledger, table=table, shelf=shelf, clock=clock)
+        finally:
+            await journal.close()
+
+
+def through(proxy: Proxy, database: Database) -> Database:
+    """The same database with the proxy before it."""
+    return replace(database, app_url=proxy.url)
