@@ -14,6 +14,7 @@ from projections.audit import (
     AuditQuery,
     all_events,
     audit_position,
+    catch_up,
     find_events,
     orgs_naming,
 )
@@ -33,6 +34,7 @@ class Audit:
     async def page(self, query: AuditQuery) -> tuple[list[Recorded], int]:
         """The events that match, and the position up to which the view knows everything."""
         async with self._reading() as connection:
+            await catch_up(connection)
             known_to = await audit_position(connection)
             return await find_events(connection, query, decode=read_fact), known_to
 

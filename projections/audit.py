@@ -15,6 +15,7 @@ from domain.ids import OrgId
 from projections.history import Decode
 
 FOLLOW_AT_ONCE = 500  # events in one transaction
+CATCH_UP_BATCHES = 10  # before a read; what is left then, the follower does
 EXPORT_PAGE = 1_000
 
 
@@ -44,6 +45,13 @@ async def follow_audit(connection: AsyncConnection) -> int:
     cursor = await connection.execute("SELECT ledger.follow_audit(%s)", (FOLLOW_AT_ONCE,))
     row = await cursor.fetchone()
     return int(row[0]) if row else 0
+
+
+async def catch_up(connection: AsyncConnection) -> None:
+    """Bring the view on before it is read, unless it is far behind or somebody is at it."""
+    for _ in range(CATCH_UP_BATCHES):
+        if not await follow_audit(connection):
+            return
 
 
 async def audit_position(connection: AsyncConnection) -> int:
@@ -84,6 +92,8 @@ async def all_events(
     reading: Callable[[], AbstractAsyncContextManager[Any]], query: AuditQuery, *, decode: Decode
 ) -> AsyncIterator[list[Recorded]]:
     """Every event that matches, in pages; a connection is held for a page only."""
+    async with reading() as connection:
+        await catch_up(connection)
     while True:
         async with reading() as connection:
             page = await find_events(connection, replace(query, limit=EXPORT_PAGE), decode=decode)

@@ -37,6 +37,13 @@ class Ledger(Protocol):
         """Carry out an order or raise a Refusal."""
 
 
+class ImportCut(Unavailable):
+    """The ledger could not go on; every org is imported as a whole or not at all."""
+
+    code = "import_cut"
+    hint = "What was imported stays. Run the same import again: it goes on from there."
+
+
 Fingerprints = Callable[[Sequence[UUID]], Awaitable[Mapping[UUID, bytes | None]]]
 """The fingerprints of those commands that were carried out before."""
 
@@ -80,8 +87,8 @@ class Importer:
         """The results of each chunk, in the order of the file.
 
         Raises:
-            Unavailable: the ledger cannot write; what was imported stays, and running again
-                goes on from there.
+            ImportCut: the ledger cannot write; what was imported stays, and running again goes on
+                from there.
         """
         under_way: deque[asyncio.Task[list[RowResult]]] = deque()
         try:
@@ -91,6 +98,8 @@ class Importer:
                     yield await under_way.popleft()
             while under_way:
                 yield await under_way.popleft()
+        except Unavailable as unavailable:
+            raise ImportCut(unavailable.message) from unavailable
         finally:
             for task in under_way:
                 task.cancel()

@@ -5,7 +5,7 @@ import hashlib
 from api.render import dumped, org_entitlements
 from domain.ids import org_id
 from infra.bench import samples
-from infra.bench.asking import Connection, connections, request
+from infra.bench.asking import connections, request
 from infra.bench.figures import Figure, Target
 from infra.bench.ground import Ground
 from infra.bench.rounds import Arm, Sample, arm, closed_loop, in_turns, require, timed
@@ -34,23 +34,20 @@ async def full_map(ground: Ground) -> list[Figure]:
     token = sign_token(settings, role="user", org=_ORG, sub="bench")
     path, bearer = f"/api/v1/orgs/{_ORG}/entitlements", f"Authorization: Bearer {token}"
     with serving(LEDGER, settings) as port, serving(HELLO, settings) as hello_port:
-        async with (
-            connections(port, CONNECTIONS) as made,
-            connections(hello_port, CONNECTIONS) as hellos,
-        ):
-            whole = await made[0].ask(request("GET", path, bearer))
-            require(whole.status == 200, whole)
-            etag = whole.head.partition(b"\r\netag: ")[2].partition(b"\r\n")[0].decode()
-            unchanged = request("GET", path, bearer, f"If-None-Match: {etag}")
-            seconds = ground.sizes.seconds
-            full = f"full map, {len(whole.body)} bytes, {CONNECTIONS} connections"
-            same = f"not modified (304), {CONNECTIONS} connections"
-            arms: dict[str, Arm] = {
-                _HELLO: arm(_asked, hellos, request("GET", "/"), 200, seconds=seconds),
-                full: arm(_asked, made, request("GET", path, bearer), 200, seconds=seconds),
-                same: arm(_asked, made, unchanged, 304, seconds=seconds),
-            }
-            taken = Taken(PART, await in_turns(arms, rounds=ground.sizes.rounds, told=ground.told))
+        async with connections(port, 1) as [one]:
+            whole = await one.ask(request("GET", path, bearer))
+        require(whole.status == 200, whole)
+        etag = whole.head.partition(b"\r\netag: ")[2].partition(b"\r\n")[0].decode()
+        unchanged = request("GET", path, bearer, f"If-None-Match: {etag}")
+        seconds = ground.sizes.seconds
+        full = f"full map, {len(whole.body)} bytes, {CONNECTIONS} connections"
+        same = f"not modified (304), {CONNECTIONS} connections"
+        arms: dict[str, Arm] = {
+            _HELLO: arm(_asked, hello_port, request("GET", "/"), 200, seconds=seconds),
+            full: arm(_asked, port, request("GET", path, bearer), 200, seconds=seconds),
+            same: arm(_asked, port, unchanged, 304, seconds=seconds),
+        }
+        taken = Taken(PART, await in_turns(arms, rounds=ground.sizes.rounds, told=ground.told))
     return [
         taken.rate(full, against=_HELLO, unit="requests/s", target=_TARGET),
         taken.rate(same, against=_HELLO, unit="requests/s"),
@@ -58,12 +55,14 @@ async def full_map(ground: Ground) -> list[Figure]:
     ]
 
 
-async def _asked(made: list[Connection], question: bytes, status: int, *, seconds: float) -> Sample:
-    async def ask(number: int) -> None:
-        answered = await made[number].ask(question)
-        require(answered.status == status, answered)
+async def _asked(port: int, question: bytes, status: int, *, seconds: float) -> Sample:
+    async with connections(port, CONNECTIONS) as made:
 
-    return await closed_loop(ask, waiting=len(made), seconds=seconds)
+        async def ask(number: int) -> None:
+            answered = await made[number].ask(question)
+            require(answered.status == status, answered)
+
+        return await closed_loop(ask, waiting=CONNECTIONS, seconds=seconds)
 
 
 async def _in_process(ground: Ground) -> Figure:

@@ -1,7 +1,5 @@
 """Rebuilding the inline views of every org from the log."""
 
-import asyncio
-
 import psycopg
 
 from infra.bench.figures import Figure
@@ -11,6 +9,7 @@ from infra.bench.legacy_rows import legacy_lines
 from infra.bench.rounds import Sample, arm, in_turns, once, require
 from infra.bench.samples import shipped_catalog
 from infra.bench.taken import Taken
+from infra.bench.threads import in_thread
 from infra.database import Database
 from infra.store.connections import connect
 from infra.store.mapper import read_fact
@@ -45,7 +44,7 @@ async def rebuild(ground: Ground) -> list[Figure]:
         _COMPARING: arm(_rebuilt, where, orgs=orgs, emptied=False),
     }
     samples = await in_turns(arms, rounds=ground.sizes.few_rounds, warm_up=False, told=ground.told)
-    events = await asyncio.to_thread(_count, where)
+    events = await in_thread(_count, where)
     by_event = {
         name: [Sample(events, sample.seconds) for sample in taken]
         for name, taken in samples.items()
@@ -59,7 +58,7 @@ async def rebuild(ground: Ground) -> list[Figure]:
 
 async def _rebuilt(where: Database, *, orgs: int, emptied: bool) -> Sample:
     if emptied:
-        await asyncio.to_thread(_run, where, _EMPTY)
+        await in_thread(_run, where, _EMPTY)
     connection = await connect(where.app_url, limits=False)
     async with connection:
 
@@ -74,7 +73,7 @@ async def _rebuilt(where: Database, *, orgs: int, emptied: bool) -> Sample:
 
 async def _pure_sql(where: Database, *, orgs: int) -> Sample:
     async def select() -> int:
-        await asyncio.to_thread(_run, where, _SELECT)
+        await in_thread(_run, where, _SELECT)
         return orgs
 
     return await once(select)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from statistics import quantiles
 
+from infra.bench.threads import in_thread
+
 
 class Spoiled(Exception):
     """What was measured did not do what it should: its figures would mean nothing."""
@@ -45,6 +47,8 @@ class Sample:
 
 Arm = Callable[[], Awaitable[Sample]]
 
+LONGEST_SECONDS = 120.0  # of one sample; whatever takes longer hangs
+
 
 async def in_turns(
     arms: Mapping[str, Arm],
@@ -58,12 +62,16 @@ async def in_turns(
     Args:
         warm_up: begin with a round that does not count.
         told: hears the name of each arm before its turn.
+
+    Raises:
+        TimeoutError: an arm did not come to its end.
     """
     taken: dict[str, list[Sample]] = {name: [] for name in arms}
     for number in range(rounds + warm_up):
         for name, arm in arms.items():
             told(name)
-            sample = await arm()
+            async with asyncio.timeout(LONGEST_SECONDS):
+                sample = await arm()
             if number >= warm_up:
                 taken[name].append(sample)
     return taken
@@ -90,7 +98,7 @@ async def closed_loop(
 
 async def threads_loop(act: Callable[[int], object], *, threads: int, seconds: float) -> Sample:
     """The same with threads; nothing else runs in this process meanwhile."""
-    return await asyncio.to_thread(_threads_loop, act, threads, seconds)
+    return await in_thread(_threads_loop, act, threads, seconds)
 
 
 def _threads_loop(act: Callable[[int], object], threads: int, seconds: float) -> Sample:

@@ -36,7 +36,10 @@ known_at_option = click.option(
 def explain(
     *, key: str, org: str, at: datetime | None, known_at: datetime | None, as_json: bool
 ) -> None:
-    """Say why an organisation may use a key or may not: who decided it, when and why."""
+    """Say why an organisation may use a key or may not.
+
+    Who decided it, when and why.
+    """
     from api.render_history import explanation
     from domain.explain import explain as explained
     from domain.ids import org_id, org_json
@@ -103,7 +106,10 @@ def line(entry: "Recorded") -> str:
 @known_at_option
 @json_option
 def replay(*, org: str, at: datetime | None, known_at: datetime | None, as_json: bool) -> None:
-    """Rebuild an organisation's state from its events alone, and list the events used."""
+    """Rebuild an organisation's state from its events alone.
+
+    With the events that were used.
+    """
     from api.render_history import recorded, states
     from domain.effective import Effective, effective_map
     from domain.ids import org_id, org_json

@@ -7,6 +7,7 @@ import click
 from infra.cli.audit import audit
 from infra.cli.catalog import catalog
 from infra.cli.doctor import doctor
+from infra.cli.history import explain, replay
 from infra.cli.legacy import legacy
 from infra.cli.migrate import migrate
 from infra.cli.org import org
@@ -81,5 +82,17 @@ def main() -> None:
     """
 
 
-for _command in (serve, token, org, catalog, audit, views, legacy, migrate, doctor):
+for _command in (
+    serve,
+    token,
+    org,
+    catalog,
+    explain,
+    replay,
+    audit,
+    views,
+    legacy,
+    migrate,
+    doctor,
+):
     main.add_command(_command)

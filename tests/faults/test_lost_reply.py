@@ -1,122 +1,168 @@
-"""The reply to a COMMIT is lost: one effect, one true answer, and never a false conflict."""
+"""The reply to a commit is lost: what was asked happens once, and nobody is told otherwise."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import asyncio
+from collections import Counter
 from dataclasses import replace
+from datetime import datetime, timedelta
 from functools import partial
 from uuid import uuid4
 
 import psycopg
 import pytest
 
-from domain.actors import Actor, Provenance
-from domain.catalog import Key
-from domain.commands import GrantAccess, RegisterOrg
-from domain.ids import org_id
-from domain.orders import Order
+from domain.commands import ConvertTrial, ExtendTrial, StartTrial
+from domain.facts import TrialConverted, TrialExtended
+from domain.refusals import Refusal, TrialNotRunning
 from infra.clock import LedgerClock
 from infra.database import Database
 from infra.settings import Settings
 from infra.store.append import Append, Appended
 from infra.store.connections import connect
 from infra.store.journal import Journal, Line
-from infra.wiring import Parts
+from infra.store.ledger import Ledger
 from tests.conftest import started
 from tests.faults.conftest import Rounds
 from tests.faults.proxy import Proxy
-from tests.infra.store.world import append, assert_gapless, log
+from tests.faults.world import assembled, through
+from tests.infra.store.orders import CRM, order, registration
+from tests.infra.store.world import Row, append, assert_gapless, log
 
 pytestmark = pytest.mark.anyio
 
-BY = Provenance(actor=Actor(id="tester", type="super_admin"), reason="because of the test")
-
 
 class Forgetful(Line):
-    """A mutant: each try is a command of its own, as if there were no command ids."""
+    """The mutant: each try is a command of its own, so that a retry does not know its own work."""
 
     async def send(self, appends: list[Append]) -> list[Appended]:
         """One try, under ids that nothing was ever sent under."""
         return await super().send([replace(append, command_id=uuid4()) for append in appends])
 
 
-@asynccontextmanager
-async def through(proxy: Proxy, database: Database, settings: Settings) -> AsyncIterator[Parts]:
-    """A running ledger that reaches its database through the proxy."""
-    there = Database(app_url=proxy.url, owner_url=database.owner_url, embedded=None)
-    async with started(settings, there) as parts:
-        yield parts
+async def tried(ledger: Ledger, org: str, *, now: datetime) -> None:
+    """An org with a running trial."""
+    trial = StartTrial(key=CRM, until=now + timedelta(days=10))
+    await ledger.execute(registration(org, trial))
 
 
-async def test_a_lost_reply_is_found_out_and_never_acted_on_twice(
-    database: Database, settings: Settings, rounds: Rounds
+async def extend_and_convert(ledger: Ledger, proxy: Proxy, org: str) -> list[Refusal]:
+    """Two orders that are not the same when they are carried out twice; what was refused."""
+    refused = []
+    for command in (ExtendTrial(key=CRM, by_days=1), ConvertTrial(key=CRM)):
+        proxy.lose_replies(1)
+        try:
+            assert (await ledger.execute(order(org, command))).changed
+        except Refusal as refusal:
+            refused.append(refusal)
+    return refused
+
+
+def counted(rows: list[Row], org: str) -> Counter[str]:
+    """How often each fact happened to an org."""
+    return Counter(row.topic for row in rows if row.stream == f"org-{org}")
+
+
+def entries(database: Database) -> list[Row]:
+    with psycopg.connect(database.app_url) as connection:
+        return log(connection)
+
+
+@pytest.mark.soak
+async def test_an_order_whose_reply_was_lost_is_carried_out_once(
+    settings: Settings, database: Database, rounds: Rounds
 ) -> None:
-    """Each grant is answered as appended, and stands in the log once."""
-    count = rounds(20)
+    """No fact twice, and no refusal that only the first try has caused."""
+    orgs = [f"lost-{number}" for number in range((rounds(20) + 1) // 2)]
     with Proxy(database.app_url) as proxy:
-        async with through(proxy, database, settings) as parts:
-            for number in range(1, count + 1):
-                org = org_id(number)
-                proxy.lose_replies(1)
-                answer = await parts.ledger.execute(
-                    Order(
-                        org=org,
-                        commands=[RegisterOrg(name="Acme"), GrantAccess(key=Key("crm"))],
-                        by=BY,
-                    )
-                )
-                assert (answer.changed, answer.org_version) == (True, 2)
-        assert proxy.lost == count
+        async with started(settings, through(proxy, database)) as parts:
+            for org in orgs:
+                await tried(parts.ledger, org, now=parts.clock.now())
+                assert await extend_and_convert(parts.ledger, proxy, org) == []
+        assert proxy.lost == 2 * len(orgs)
 
-    with psycopg.connect(database.owner_url) as owner:
-        rows = log(owner)
+    rows = entries(database)
     assert_gapless(rows)
-    assert sorted(r.stream for r in rows if r.stream != "catalog") == sorted(
-        f"org-{number}" for number in range(1, count + 1) for _ in range(2)
-    )
+    for org in orgs:
+        assert set(counted(rows, org).values()) == {1}
+        assert len(counted(rows, org)) == 4
 
 
-async def test_a_lost_reply_answers_the_positions_that_were_given(
-    database: Database, settings: Settings
-) -> None:
-    """The answer names the very events that are in the log."""
+async def test_a_journal_that_forgets_its_command_ids_is_caught(database: Database) -> None:
+    """The mutant extends a trial twice and refuses a conversion that it carried out itself."""
+    clock = LedgerClock()
     with Proxy(database.app_url) as proxy:
-        async with through(proxy, database, settings) as parts:
-            proxy.lose_replies(1)
-            order = Order(org=org_id(1), commands=[RegisterOrg(name="Acme")], by=BY)
-            answer = await parts.ledger.execute(order)
+        journal = Journal(partial(connect, proxy.url), clock=clock, line=Forgetful)
+        async with assembled(database, journal=journal, clock=clock) as mutant:
+            await tried(mutant.ledger, "1", now=clock.now())
+            refused = await extend_and_convert(mutant.ledger, proxy, "1")
 
-    with psycopg.connect(database.owner_url) as owner:
-        events = {row.position: str(row.event_id) for row in log(owner)}
-    assert [events[position] for position in answer.positions] == list(answer.event_ids)
+    assert proxy.lost == 2
+    found = counted(entries(database), "1")
+    assert found[TrialExtended.TOPIC] == 2
+    assert found[TrialConverted.TOPIC] == 1
+    assert [type(refusal) for refusal in refused] == [TrialNotRunning]
 
 
-async def test_without_command_ids_a_lost_reply_becomes_a_false_conflict(
+async def test_without_command_ids_an_append_conflicts_with_itself_or_acts_twice(
     database: Database,
 ) -> None:
-    """The mutant's own append stands in its way, and it cannot tell."""
-    ours = await _appended_through_a_lost_reply(database, append("org-1"), line=Forgetful)
-
-    assert ours.verdict == "conflict"
-
-
-async def test_without_command_ids_a_lost_reply_acts_twice(database: Database) -> None:
-    """Where the stream's version is not insisted on, the mutant writes the event again."""
-    await _appended_through_a_lost_reply(database, append("org-1", expected=None), line=Forgetful)
-
-    with psycopg.connect(database.owner_url) as owner:
-        assert [row.version for row in log(owner)] == [1, 2]
-
-
-async def _appended_through_a_lost_reply(
-    database: Database, wanted: Append, *, line: type[Line]
-) -> Appended:
+    """The mutant one step below: one of the two, as a version is insisted on or is not."""
     with Proxy(database.app_url) as proxy:
-        journal = Journal(partial(connect, proxy.url), clock=LedgerClock(), line=line)
+        journal = Journal(partial(connect, proxy.url), clock=LedgerClock(), line=Forgetful)
         journal.start()
-        try:
+        outcomes = []
+        for wanted in (append("org-1"), append("org-2", expected=None)):
             proxy.lose_replies(1)
-            outcome = await journal.append(wanted)
-        finally:
-            await journal.close()
-        assert proxy.lost == 1
-    return outcome
+            outcomes.append(await journal.append(wanted))
+        await journal.close()
+
+    assert [outcome.verdict for outcome in outcomes] == ["conflict", "appended"]
+    assert [row.stream for row in entries(database)] == ["org-1", "org-2", "org-2"]
+
+
+@pytest.mark.soak
+async def test_orders_that_shared_a_lost_reply_are_carried_out_once_each(
+    settings: Settings, database: Database, rounds: Rounds
+) -> None:
+    """Those that waited at once are one transaction, and its reply is one."""
+    with Proxy(database.app_url) as proxy:
+        async with started(settings, through(proxy, database)) as parts:
+            for number in range(rounds(3)):
+                orgs = [f"batch-{number}-{n}" for n in range(8)]
+                proxy.lose_replies(1)
+                answers = await asyncio.gather(
+                    *(parts.ledger.execute(registration(org)) for org in orgs)
+                )
+                assert all(answer.changed for answer in answers)
+                stored = {row.position: str(row.event_id) for row in entries(database)}
+                assert [[stored[p] for p in answer.positions] for answer in answers] == [
+                    list(answer.event_ids) for answer in answers
+                ]
+                assert proxy.lost == number + 1
+
+    rows = entries(database)
+    assert_gapless(rows)
+    assert len({row.stream for row in rows}) == len(rows)
+
+
+async def test_whoever_asks_again_gets_the_answer_that_was_lost(
+    settings: Settings, database: Database
+) -> None:
+    """Even the second asking may lose its reply."""
+    with Proxy(database.app_url) as proxy:
+        async with started(settings, through(proxy, database)) as parts:
+            await tried(parts.ledger, "1", now=parts.clock.now())
+            extension = order(
+                "1", ExtendTrial(key=CRM, by_days=1), command_id=uuid4(), fingerprint=b"body"
+            )
+            proxy.lose_replies(3)
+
+            first = await parts.ledger.execute(extension)
+            again = await parts.ledger.execute(extension)
+
+            assert proxy.lost == 3
+            assert (again.event_ids, again.first_position) == (
+                first.event_ids,
+                first.first_position,
+            )
+            assert again.stored() == first.stored()
+    assert counted(entries(database), "1")[TrialExtended.TOPIC] == 1

@@ -5,8 +5,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
-import pytest
-
 from domain.ids import OrgId
 from domain.org import Org
 from infra.catalog import default_document
@@ -19,11 +17,7 @@ from infra.wiring import FIRST_START
 from projections.orgs import fetch_org
 from projections.shelf import Shelf, newest_catalog
 from projections.table import OrgTable
-from tests.conftest import SERVERS
 from tests.faults.proxy import Proxy
-
-on_one_server = pytest.mark.parametrize("server", SERVERS[:1], indirect=True)
-"""For what takes long and is the same with every version."""
 
 
 @dataclass(frozen=True, kw_only=True)

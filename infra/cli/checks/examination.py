@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from infra.cli.checks.configuration import check_settings, unusable_settings
 from infra.cli.checks.connection import check_connection
 from infra.cli.checks.finding import Finding
-from infra.cli.checks.storage import check_storage
+from infra.cli.checks.storage import check_storage, not_made_yet
 from infra.cli.checks.surroundings import check_surroundings
 from infra.cli.problems import problem_of
 from infra.clock import wall_clock
-from infra.database import database
+from infra.database import database, embedded_directory
 from infra.settings import Settings, SettingsProblem
 
 
@@ -26,6 +26,9 @@ def examined() -> tuple[list[Finding], list[Finding]]:
 def _storage(settings: Settings) -> Iterator[Finding]:
     """What can be said of the database, up to the first thing that rules out the rest."""
     try:
+        if settings.database_url is None and not embedded_directory(settings).exists():
+            yield not_made_yet(settings)
+            return
         with database(settings) as where:
             found = list(check_storage(where))
             yield from found
@@ -35,5 +38,5 @@ def _storage(settings: Settings) -> Iterator[Finding]:
         problem = problem_of(error)
         if problem is None:
             raise
-        mend = problem.hint or "The message says how."
+        mend = problem.hint or "Do what it says."
         yield Finding.problem("database", problem.message, mend=mend)

@@ -7,8 +7,10 @@ from psycopg import Connection
 from psycopg.conninfo import conninfo_to_dict
 
 from infra.cli.checks.finding import Finding
-from infra.database import Database
+from infra.database import Database, embedded_directory
 from infra.migrations.run import database_revision, newest_revision
+from infra.postgres.binaries import find
+from infra.settings import Settings
 from infra.store.connections import APP_ROLE, UnsafeDatabase, refuse_unsafe
 
 _MIGRATE = "Run 'entitlements migrate'."
@@ -39,6 +41,17 @@ def check_storage(where: Database) -> Iterator[Finding]:
             yield Finding.ok("schema", f"at revision {revision}")
         if revision is not None:
             yield _roles(connection)
+
+
+def not_made_yet(settings: Settings) -> Finding:
+    """The finding of an embedded server that the first start will make.
+
+    Raises:
+        PostgresUnavailable: there is nothing to make it with.
+    """
+    major = find(settings.pg_bin).major
+    found = f"PostgreSQL {major}, to be made under {embedded_directory(settings)} at first start"
+    return Finding.ok("database", found)
 
 
 def _place(url: str, connection: Connection) -> str:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from consumers.legacy.importing import Importer
+from consumers.legacy.importing import ImportCut, Importer
 from consumers.legacy.lines import read_lines
 from consumers.legacy.results import RowResult, State, Verdict
 from domain.actors import Actor, Provenance
@@ -192,7 +192,7 @@ async def test_an_import_that_was_cut_off_is_finished_by_the_next(parts: Parts) 
     cut = Importer(
         translator=translator(), ledger=Cut(parts, after=5), earlier=earlier, batch_id="b"
     )
-    with pytest.raises(Unavailable):
+    with pytest.raises(ImportCut):
         [_ async for _ in cut.run(read_lines(rows), batch_size=2)]
 
     found = await imported(parts, rows)

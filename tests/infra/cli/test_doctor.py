@@ -1,6 +1,7 @@
 """The doctor: every setting, every dependency, no secret in clear, and how to mend it."""
 
 import socket
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,14 @@ def test_an_unreachable_database_is_a_problem_with_a_way_out(tmp_path: Path) -> 
     assert health(report)["data directory"] == "ok"
 
 
+def test_looking_at_an_embedded_database_that_is_not_there_does_not_make_it(
+    tmp_path: Path,
+) -> None:
+    report = Shell({"LEDGER_DATA_DIR": str(tmp_path)}).json("doctor")
+    assert health(report)["database"] == "ok"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_settings_that_cannot_be_used_are_the_one_problem() -> None:
     report = Shell({"LEDGER_CACHE_TTL_SECONDS": "soon"}).json("doctor", code=1)
     (problem,) = report["checks"]
@@ -109,8 +118,6 @@ def test_a_server_that_could_lose_events_is_a_problem(database: Database, tmp_pa
 
 @pytest.mark.anyio
 async def test_clocks_that_are_apart_deserve_a_look(database: Database) -> None:
-    from datetime import timedelta
-
     found = await check_connection(
         database.app_url, wall=lambda: wall_clock() - timedelta(seconds=90)
     )

@@ -1,0 +1,139 @@
+"""A walk along the chain: what it accepts, and what it names where it stops."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from domain.chain import GENESIS, Break, Entry, Walk, chain_hash, leaf_hash
+
+TOPIC = "entitlements.Noted.v1"
+
+
+def entry(position: int, stream: str = "org-1", version: int = 0, micros: int = 1_000) -> Entry:
+    """An event without its hash; the version is the position unless told otherwise."""
+    state = b'{"n":%d}' % position
+    return Entry(position, stream, version or position, f"e{position}", TOPIC, micros, state, b"")
+
+
+def chained(*entries: Entry) -> list[Entry]:
+    """The same events, each with the hash that follows from those before it."""
+    digest, found = GENESIS, []
+    for each in entries:
+        digest = chain_hash(digest, leaf_hash(each))
+        found.append(each._replace(hash=digest))
+    return found
+
+
+def walked(entries: Sequence[Entry], *, until: int | None = None) -> Break | None:
+    return Walk().step(entries, until=len(entries) if until is None else until)
+
+
+def test_a_chain_that_is_right_is_walked_to_its_end() -> None:
+    """The walk then holds the hash that the head must have."""
+    log = chained(entry(1), entry(2), entry(3, "org-2", 1), entry(4, version=3))
+    walk = Walk()
+
+    assert walk.step(log, until=4) is None
+    assert (walk.position, walk.hash) == (4, log[-1].hash)
+
+
+def test_a_walk_in_steps_ends_where_a_walk_at_once_does() -> None:
+    log = chained(*(entry(position) for position in range(1, 8)))
+    walk = Walk()
+    for row in log:
+        assert walk.step([row], until=row.position) is None
+
+    assert walk.hash == log[-1].hash
+
+
+def test_the_hash_of_a_leaf_is_fixed_for_ever() -> None:
+    """What was written with it can never be hashed anew, so these bytes must not change."""
+    row = Entry(7, "org-Ω|2", 3, "018f-7", TOPIC, 1_767_225_600_000_001, b'{"a":"\xc3\xa9"}', b"")
+
+    assert leaf_hash(row).hex() == (
+        "8fdb41f16c0dd3e71af507fdec711de0c1699a9043979e5556de5c353919714e"
+    )
+    assert chain_hash(GENESIS, leaf_hash(row)).hex() == (
+        "054dc2b3e77e0cd6791ee7bef08f53ef497d6dbfce709e51307a6aecef9c50f0"
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"stream": "org-3"},
+        {"version": 7},
+        {"event_id": "another"},
+        {"topic": "entitlements.Other.v1"},
+        {"micros": 1_001},
+        {"state": b'{"n":2} '},
+        {"hash": b"\0" * 32},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_changed_event_is_named_at_its_position(change: dict[str, object]) -> None:
+    log = chained(entry(1), entry(2), entry(3))
+    log[1] = log[1]._replace(**change)  # type: ignore[arg-type]  # one field of many types
+
+    found = walked(log)
+
+    assert found is not None
+    assert (found.kind, found.position) == ("altered", 2)
+
+
+def test_a_missing_position_is_named() -> None:
+    log = chained(entry(1), entry(2), entry(3))
+
+    found = walked([log[0], log[2]], until=3)
+
+    assert found is not None
+    assert (found.kind, found.position) == ("missing", 2)
+
+
+def test_an_end_that_comes_too_early_is_named() -> None:
+    """The head says three; there are two."""
+    found = walked(chained(entry(1), entry(2)), until=3)
+
+    assert found is not None
+    assert (found.kind, found.position) == ("missing", 3)
+
+
+def test_a_position_that_comes_twice_is_named() -> None:
+    log = chained(entry(1), entry(2))
+
+    found = walked([*log, log[1]], until=3)
+
+    assert found is not None
+    assert (found.kind, found.position) == ("order", 2)
+
+
+def test_a_gap_in_a_streams_versions_is_named_though_the_chain_is_right() -> None:
+    found = walked(chained(entry(1), entry(2), entry(3, version=4)))
+
+    assert found is not None
+    assert (found.kind, found.position) == ("version_gap", 3)
+
+
+def test_a_time_that_falls_is_named_though_the_chain_is_right() -> None:
+    found = walked(chained(entry(1, micros=5), entry(2, micros=5), entry(3, micros=4)))
+
+    assert found is not None
+    assert (found.kind, found.position) == ("recorded_at_falls", 3)
+
+
+def test_a_stream_that_does_not_begin_at_1_must_be_looked_up() -> None:
+    """A walk that began at the first position has not seen its predecessor."""
+    walk = Walk()
+
+    assert walk.step(chained(entry(1, "org-9", 5)), until=1) is None
+    assert [row[0] for row in walk.unsure] == [1]
+
+
+def test_what_a_walk_has_forgotten_must_be_looked_up() -> None:
+    """It remembers the versions of so many streams and no more."""
+    rows = chained(entry(1, "org-1", 1), entry(2, "org-2", 1), entry(3, "org-1", 2))
+    walk = Walk(most_streams=1)
+    walk.step(rows[:2], until=2)
+
+    assert walk.step(rows[2:], until=3) is None
+    assert [row[0] for row in walk.unsure] == [3]

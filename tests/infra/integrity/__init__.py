@@ -1,0 +1,1 @@
+"""The chain, its verification and the checkpoints kept outside the database."""
