@@ -33,7 +33,7 @@ async def in_thread(
         result, error = None, None
         try:
             result = function(*values, **named)
-        except BaseException as raised:  # noqa: BLE001 - it is raised again where it is awaited
+        except BaseException as raised:
             error = raised
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(settle, result, error)

@@ -47,7 +47,7 @@ def apply(*, org: str, bundle: str, terms: Terms, as_json: bool) -> None:
 @terms_options
 @json_option
 def remove(*, org: str, bundle: str, terms: Terms, as_json: bool) -> None:
-    """End everything that a bundle grants; what other sources give stays."""
+    """End everything that a bundle grants, and nothing else."""
     from api.bodies import RemoveBundleBody
     from infra.cli.org.order import carry_out
 
