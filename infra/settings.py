@@ -16,10 +16,7 @@ class SettingsProblem(Exception):
 
 
 class Settings(BaseModel):
-    """The configuration of one process. Names in the environment: `LEDGER_` and the field's name.
-
-    Without the prefix, because the seed names it: `ENABLE_ENTITLEMENTS_GATING`.
-    """
+    """The configuration of one process. In the environment: `LEDGER_` and the field's name."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
@@ -32,10 +29,6 @@ class Settings(BaseModel):
     )
     data_dir: Path = Field(default=Path("var"), description="where embedded state lives")
     pg_bin: Path | None = Field(default=None, description="directory of PostgreSQL's programs")
-    kafka_bootstrap_servers: str | None = Field(
-        default=None, description="broker; absent: invalidation stays inside PostgreSQL"
-    )
-    redis_url: str | None = Field(default=None, description="shared cache; absent: none")
     jwt_secret: str | None = Field(
         default=None, min_length=32, description="shared secret of HS256 tokens"
     )
@@ -50,15 +43,6 @@ class Settings(BaseModel):
     )
     cache_ttl_seconds: Annotated[int, Field(ge=1, le=86_400)] = Field(
         default=300, description="how long a cached entitlement may serve at most"
-    )
-    public_base_url: str = Field(
-        default="http://127.0.0.1:8000", description="the address callers use, for links"
-    )
-    legacy_database_url: str | None = Field(
-        default=None, description="the legacy application's database"
-    )
-    enable_entitlements_gating: bool = Field(
-        default=True, description="false is the kill switch: every check is allowed"
     )
 
     @classmethod
@@ -88,5 +72,11 @@ class Settings(BaseModel):
 
 def variable_of(field: str) -> str:
     """The name a setting has in the environment."""
-    name = field.upper()
-    return name if field == "enable_entitlements_gating" else PREFIX + name
+    return PREFIX + field.upper()
+
+
+def unknown_variables(environment: Mapping[str, str] | None = None) -> list[str]:
+    """The variables that look like settings of the ledger, and are none of this version's."""
+    environment = os.environ if environment is None else environment
+    known = {variable_of(field) for field in Settings.model_fields}
+    return sorted(v for v in environment if v.startswith(PREFIX) and v not in known)

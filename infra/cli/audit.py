@@ -26,8 +26,8 @@ def audit() -> None:
 def verify(context: click.Context, *, org: str | None, as_json: bool) -> None:
     """Name the first break in the log; exit 1 where there is one.
 
-    Every hash is computed again. The whole log is also compared with the signed checkpoints in LEDGER_DATA_DIR: only they can
-    show that its tail was cut, or that all of it was rewritten.
+    Every hash is computed again. The whole log is also compared with the signed checkpoints in
+    LEDGER_DATA_DIR: only they can show that its tail was cut, or that all of it was rewritten.
     """
     from api.render_integrity import verification
     from infra.cli.sealing import verified

@@ -16,7 +16,6 @@ from infra.clock import wall_clock
 from infra.database import database
 from infra.integrity.checkpoints import CheckpointFile
 from infra.integrity.keeper import Keeper
-from infra.integrity.keys import Keys
 from infra.integrity.turn import alone
 from infra.integrity.verifying import page_of, verify_log, verify_org
 from infra.integrity.walking import Reading
@@ -69,7 +68,7 @@ def rotated() -> str:
 
     async def rotate() -> str:
         async with alone(directory):
-            return Keys(directory).rotate(now=wall_clock())
+            return CheckpointFile(directory).rotate(now=wall_clock())
 
     directory.mkdir(parents=True, exist_ok=True)
     return asyncio.run(rotate())

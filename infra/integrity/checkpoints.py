@@ -2,13 +2,15 @@
 
 import os
 from collections.abc import Generator
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from domain.checkpoint import Checkpoint, SignedCheckpoint
-from infra.integrity.keys import Keys, sync_directory
+from infra.integrity.disk import sync_directory
+from infra.integrity.keys import Keys
 from infra.integrity.lines import Line, read_line, write_line
 from infra.integrity.ring import Ring
 from infra.postgres.locks import open_private
@@ -84,9 +86,23 @@ class CheckpointFile:
             "move it away together with checkpoint_keys.json and checkpoint_key.pem."
         )
 
+    def signing(self, *, now: datetime) -> Ed25519PrivateKey:
+        """The key to sign with; the first one is made, once there is a file for it.
+
+        Raises:
+            CheckpointsDamaged: there is a key, and what it signed is gone.
+            KeysDamaged: the key or the list of keys cannot be read.
+        """
+        self._begin()
+        return self.keys.signing(now=now)
+
+    def rotate(self, *, now: datetime) -> str:
+        """Make a new key and sign with it from now on; answers its id. Raises as `signing`."""
+        self._begin()
+        return self.keys.rotate(now=now)
+
     def append(self, checkpoint: Checkpoint, *, key: Ed25519PrivateKey) -> None:
         """Sign a checkpoint and have it on the disk."""
-        is_new = not self.path.exists()
         fd = open_private(self.path, os.O_RDWR | os.O_APPEND)
         try:
             _drop_unfinished(fd)
@@ -94,8 +110,17 @@ class CheckpointFile:
             os.fsync(fd)
         finally:
             os.close(fd)
-        if is_new:
-            sync_directory(self.path.parent)
+
+    def _begin(self) -> None:
+        if self.path.exists():
+            return
+        if self.keys.exists():
+            raise CheckpointsDamaged(
+                f"{self.path} is not there, and the key that signs it is: put back a copy of it, "
+                "or move the key away, too, to begin anew."
+            )
+        os.close(open_private(self.path, os.O_RDWR))
+        sync_directory(self.path.parent)
 
 
 def _drop_unfinished(fd: int) -> None:

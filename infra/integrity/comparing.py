@@ -1,11 +1,10 @@
 """Compares the log with the checkpoints that were kept outside the database."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager, closing
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
 
 from domain.chain import Break
 from domain.checkpoint import Checkpoint, SignedCheckpoint
@@ -13,11 +12,10 @@ from domain.verified import DamagedLine
 from infra.integrity.checkpoints import CheckpointFile
 from infra.integrity.keys import KeysDamaged
 from infra.integrity.lines import Line
+from infra.integrity.walking import Reading
 from projections.chain import End, hashes_at, read_end
 
 _AT_ONCE = 50  # signatures checked between two looks at the database
-
-Reading = Callable[[], AbstractAsyncContextManager[Any]]
 
 
 @dataclass(slots=True)
@@ -54,11 +52,12 @@ class Compared:
 async def compared(reading: Reading, file: CheckpointFile) -> Compared:
     """Go over every line of the file."""
     found = Compared()
+    has_key = await asyncio.to_thread(file.keys.exists)  # asked first: the file is older
     try:
         with closing(file.lines()) as lines:
             while batch := await asyncio.to_thread(lambda: list(islice(lines, _AT_ONCE))):
                 await _take(found, batch, reading)
-        if not file.path.exists() and await asyncio.to_thread(file.keys.exists):
+        if has_key and not await asyncio.to_thread(file.path.exists):
             problem = f"{file.path.name} is not there, and the key that signs it is"
             found.damaged.append(DamagedLine(line=0, problem=problem))
     except KeysDamaged as error:

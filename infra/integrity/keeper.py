@@ -3,10 +3,9 @@
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import psycopg
 
@@ -16,6 +15,7 @@ from infra.clock import wall_clock
 from infra.integrity.checkpoints import CheckpointFile, CheckpointsDamaged
 from infra.integrity.keys import KeysDamaged, key_id
 from infra.integrity.turn import alone
+from infra.integrity.walking import Reading
 from infra.postgres.locks import open_lock, try_exclusive
 from projections.chain import End, hashes_at, read_end
 
@@ -23,8 +23,6 @@ EVERY_SECONDS = 60.0
 _KEEPER = "checkpoints.keeper"  # had, for as long as it serves, by the process that keeps time
 
 log = logging.getLogger("entitlements.integrity")
-
-Reading = Callable[[], AbstractAsyncContextManager[Any]]
 
 
 class NotExtended(Exception):
@@ -89,7 +87,7 @@ class Keeper:
                 hashes = await hashes_at(connection, asked)
             if last is not None:
                 self._judge(last.checkpoint, end, hashes, restored=restored)
-            key = await asyncio.to_thread(self._file.keys.signing, now=wall_clock())
+            key = await asyncio.to_thread(self._file.signing, now=wall_clock())
             checkpoint = Checkpoint(
                 epoch=end.epoch, position=end.position, hash=end.hash, recorded_at=end.recorded_at
             )

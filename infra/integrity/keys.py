@@ -5,7 +5,6 @@ Whoever writes here holds the lock of the directory (see `keeper`).
 
 import base64
 import json
-import os
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -22,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from domain.checkpoint import CheckpointKey
 from domain.instants import from_iso, iso
-from infra.postgres.locks import open_private
+from infra.integrity.disk import write_private
 
 PRIVATE = "checkpoint_key.pem"
 LISTED = "checkpoint_keys.json"
@@ -66,7 +65,7 @@ class Keys:
         key = Ed25519PrivateKey.generate()
         self._list(key.public_key(), since=now)  # first, so that it never signs unlisted
         pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        _write(self._private, pem)
+        write_private(self._private, pem)
         return key_id(key.public_key())
 
     def listed(self) -> list[CheckpointKey]:
@@ -109,7 +108,7 @@ class Keys:
             }
             for raw, first in [*known, (_raw(key), since)]
         ]
-        _write(self._listed, json.dumps({"keys": entries}, indent=2).encode() + b"\n")
+        write_private(self._listed, json.dumps({"keys": entries}, indent=2).encode() + b"\n")
 
     def _current_id(self) -> str | None:
         try:
@@ -129,27 +128,3 @@ class Keys:
 
 def _raw(key: Ed25519PublicKey) -> bytes:
     return key.public_bytes(Encoding.Raw, PublicFormat.Raw)
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Put `content` at `path` (mode 0600), whole or not at all, also when the power fails."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f"{path.name}.new")
-    new.unlink(missing_ok=True)
-    fd = open_private(new, os.O_WRONLY)
-    try:
-        os.write(fd, content)
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-    new.replace(path)
-    sync_directory(path.parent)
-
-
-def sync_directory(directory: Path) -> None:
-    """Have the names in a directory on the disk."""
-    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -1,11 +1,8 @@
 """Verifies the log against itself and against what is kept outside the database."""
 
 import asyncio
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from domain.checkpoint import CheckpointPage
 from domain.ids import OrgId
@@ -14,10 +11,9 @@ from domain.verified import Verified
 from infra.integrity.checkpoints import CheckpointFile
 from infra.integrity.comparing import compared
 from infra.integrity.keys import KeysDamaged
-from infra.integrity.walking import Told, walk_log, walk_org
+from infra.integrity.walking import Reading, Told, walk_log
+from infra.integrity.walking_org import walk_org
 from projections.chain import read_end
-
-Reading = Callable[[], AbstractAsyncContextManager[Any]]
 
 
 async def verify_log(

@@ -1,4 +1,4 @@
-"""A process that stops with the head's lock in its hand: `python -m tests.faults.stopped URL LIMITS`.
+"""A process that stops with the head's lock: `python -m tests.faults.stopped URL LIMITS`.
 
 With `LIMITS` it has the time-outs that every connection of the product has, else none.
 """

@@ -4,15 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from infra.settings import Settings, SettingsProblem, variable_of
+from infra.settings import Settings, SettingsProblem, unknown_variables, variable_of
 
 VARIABLES: dict[str, tuple[str, object]] = {
     "LEDGER_DATABASE_URL": ("postgresql://app@db/ledger", "postgresql://app@db/ledger"),
     "LEDGER_MIGRATION_DATABASE_URL": ("postgresql://own@db/ledger", "postgresql://own@db/ledger"),
     "LEDGER_DATA_DIR": ("/srv/ledger", Path("/srv/ledger")),
     "LEDGER_PG_BIN": ("/opt/postgres/bin", Path("/opt/postgres/bin")),
-    "LEDGER_KAFKA_BOOTSTRAP_SERVERS": ("one:9092,two:9092", "one:9092,two:9092"),
-    "LEDGER_REDIS_URL": ("redis://cache/0", "redis://cache/0"),
     "LEDGER_JWT_SECRET": (" " + "s" * 32 + "\n", "s" * 32),
     "LEDGER_JWT_PUBLIC_KEY_FILE": ("/etc/ledger/key.pem", Path("/etc/ledger/key.pem")),
     "LEDGER_JWKS_URL": ("https://issuer/jwks.json", "https://issuer/jwks.json"),
@@ -20,9 +18,6 @@ VARIABLES: dict[str, tuple[str, object]] = {
     "LEDGER_JWT_AUDIENCE": ("billing", "billing"),
     "LEDGER_CATALOG_FILE": ("catalog.json", Path("catalog.json")),
     "LEDGER_CACHE_TTL_SECONDS": ("60", 60),
-    "LEDGER_PUBLIC_BASE_URL": ("https://ledger.example", "https://ledger.example"),
-    "LEDGER_LEGACY_DATABASE_URL": ("postgresql://legacy/app", "postgresql://legacy/app"),
-    "ENABLE_ENTITLEMENTS_GATING": ("false", False),
 }
 
 
@@ -79,7 +74,6 @@ def test_settings_do_not_change() -> None:
         ("LEDGER_CACHE_TTL_SECONDS", "86401", "less than or equal to 86400"),
         ("LEDGER_JWT_SECRET", "short", "at least 32 characters"),
         ("LEDGER_JWT_SECRET", " " * 20 + "s" * 31, "at least 32 characters"),
-        ("ENABLE_ENTITLEMENTS_GATING", "maybe", "valid boolean"),
     ],
 )
 def test_a_bad_value_is_named(variable: str, raw: str, says: str) -> None:
@@ -109,10 +103,7 @@ def test_the_librarys_unsafe_functions_may_be_switched_off(raw: str) -> None:
     assert Settings.from_environment({"POSTGRES_ENABLE_DB_FUNCTIONS": raw}) == Settings()
 
 
-@pytest.mark.parametrize(
-    ("raw", "gates"), [("false", False), ("0", False), ("off", False), ("true", True), ("1", True)]
-)
-def test_the_kill_switch_takes_the_usual_words(raw: str, gates: bool) -> None:
-    """Whoever is in a hurry writes it their way."""
-    found = Settings.from_environment({"ENABLE_ENTITLEMENTS_GATING": raw})
-    assert found.enable_entitlements_gating is gates
+def test_a_misspelt_variable_is_found() -> None:
+    """It would be ignored otherwise, and nobody would know why."""
+    environment = {"LEDGER_DATABSE_URL": "x", "LEDGER_DATA_DIR": "y", "PATH": "z"}
+    assert unknown_variables(environment) == ["LEDGER_DATABSE_URL"]

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from infra.cli.checks.finding import Finding
-from infra.settings import Settings, SettingsProblem, variable_of
+from infra.settings import Settings, SettingsProblem, unknown_variables, variable_of
 
 HIDDEN = "***"
 _SECRETS = frozenset(("jwt_secret",))
@@ -21,7 +21,9 @@ def check_settings(settings: Settings) -> Iterator[Finding]:
             yield Finding.ok(variable_of(field), f"{shown} (default)")
         else:
             yield Finding.ok(variable_of(field), masked(field, str(value)))
-    yield from _kill_switch(settings)
+    for variable in unknown_variables():
+        mend = "Unset it, or correct its name."
+        yield Finding.warn(variable, "is no setting of this version", mend=mend)
 
 
 def unusable_settings(problem: SettingsProblem) -> Finding:
@@ -39,12 +41,3 @@ def masked(field: str, value: str) -> str:
 def _hide(found: re.Match[str]) -> str:
     user, colon, _ = found[0].partition(":")
     return f"{user}:{HIDDEN}@" if colon else found[0]
-
-
-def _kill_switch(settings: Settings) -> Iterator[Finding]:
-    if not settings.enable_entitlements_gating:
-        yield Finding.warn(
-            "gating",
-            "off: every check is allowed, whatever is granted",
-            mend="Unset ENABLE_ENTITLEMENTS_GATING, or set it to true.",
-        )

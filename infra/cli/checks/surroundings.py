@@ -1,8 +1,7 @@
-"""What else a process needs: a data directory, files that are named, keys, and a broker."""
+"""What else a process needs: a data directory, files that are named, and keys."""
 
 import os
 import shutil
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +10,6 @@ from infra.cli.checks.finding import Finding
 from infra.settings import Settings, SettingsProblem
 from infra.wiring import first_catalog
 
-_PATIENCE_SECONDS = 2.0
 _LITTLE_BYTES = 1 << 30
 
 
@@ -21,9 +19,6 @@ def check_surroundings(settings: Settings) -> Iterator[Finding]:
     yield _tokens(settings)
     if settings.catalog_file is not None:
         yield _catalog_file(settings, settings.catalog_file)
-    if settings.kafka_bootstrap_servers is not None:
-        for server in settings.kafka_bootstrap_servers.split(","):
-            yield _broker(server.strip())
 
 
 def _data_directory(directory: Path) -> Finding:
@@ -61,17 +56,3 @@ def _catalog_file(settings: Settings, path: Path) -> Finding:
         return Finding.problem("catalog file", str(problem), mend="Correct LEDGER_CATALOG_FILE.")
     shipped = len(default_document()["modules"])
     return Finding.ok("catalog file", f"{path}: {modules} modules ({shipped} are shipped)")
-
-
-def _broker(server: str) -> Finding:
-    name = f"broker {server}"
-    host, _, port = server.rpartition(":")
-    try:
-        with socket.create_connection((host.strip("[]"), int(port)), _PATIENCE_SECONDS):
-            return Finding.ok(name, "can be reached")
-    except ValueError:
-        found, mend = "this is no host:port", "Correct LEDGER_KAFKA_BOOTSTRAP_SERVERS."
-    except OSError as error:
-        found = f"cannot be reached: {error.strerror or error}"
-        mend = "Start it, or correct LEDGER_KAFKA_BOOTSTRAP_SERVERS."
-    return Finding.problem(name, found, mend=mend)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def show_org(
     *, org: str, everything: bool, at: datetime | None, known_at: datetime | None, as_json: bool
 ) -> None:
-    """Show what an organisation may use, now or at any instant, and why.
+    """Show what an organisation may use, now or then, and why.
 
     Who granted it and for how long, what is blocked, switched off or still to come.
     """

@@ -1,6 +1,5 @@
 """The doctor: every setting, every dependency, no secret in clear, and how to mend it."""
 
-import socket
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -127,21 +126,10 @@ async def test_clocks_that_are_apart_deserve_a_look(database: Database) -> None:
     assert "behind" in clock.found
 
 
-def test_a_broker_is_looked_at_where_one_is_set(shell: Shell) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        there = f"127.0.0.1:{listening.getsockname()[1]}"
-        servers = f"{there}, 127.0.0.1:1, nonsense"
-        broken = Shell(shell.env | {"LEDGER_KAFKA_BOOTSTRAP_SERVERS": servers})
-        found = health(broken.json("doctor", code=1))
-    assert found[f"broker {there}"] == "ok"
-    assert found["broker 127.0.0.1:1"] == "problem"
-    assert found["broker nonsense"] == "problem"
-
-
-def test_the_kill_switch_is_told(shell: Shell) -> None:
-    off = Shell(shell.env | {"ENABLE_ENTITLEMENTS_GATING": "false"})
-    settings = {finding["name"]: finding for finding in off.json("doctor")["settings"]}
-    assert settings["gating"]["health"] == "warn"
+def test_a_variable_that_is_no_setting_is_told(shell: Shell) -> None:
+    misspelt = Shell(shell.env | {"LEDGER_DATABSE_URL": "postgresql://db/ledger"})
+    settings = {finding["name"]: finding for finding in misspelt.json("doctor")["settings"]}
+    assert settings["LEDGER_DATABSE_URL"]["health"] == "warn"
 
 
 def test_a_key_file_that_cannot_be_read_is_a_problem(shell: Shell, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Verifying and signing while the ledger goes on."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,11 +24,21 @@ async def register(parts: Parts, *numbers: int) -> None:
         await parts.ledger.execute(order)
 
 
-async def until_signed(file: CheckpointFile, *, position: int) -> None:
-    """Wait for a checkpoint of a position; a test that waits in vain times out."""
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait; a test that waits in vain times out."""
     async with asyncio.timeout(30):
-        while (last := file.last()) is None or last.checkpoint.position < position:
+        while not condition():  # noqa: ASYNC110 - files send no events
             await asyncio.sleep(0.01)
+
+
+async def until_signed(file: CheckpointFile, *, position: int) -> None:
+    """Wait for a checkpoint of a position."""
+
+    def signed() -> bool:
+        last = file.last()
+        return last is not None and last.checkpoint.position >= position
+
+    await until(signed)
 
 
 async def test_appends_and_signatures_do_not_disturb_a_verification(
@@ -124,9 +135,7 @@ async def test_a_keeper_goes_on_when_it_could_not_sign(
     (tmp_path / "checkpoint_key.pem").mkdir()
     keeper = Keeper(parts.ledger.reading, directory=tmp_path, seconds=0.02)
     keeper.start()
-    async with asyncio.timeout(30):
-        while "No checkpoint was signed" not in caplog.text:
-            await asyncio.sleep(0.01)
+    await until(lambda: "No checkpoint was signed" in caplog.text)
 
     (tmp_path / "checkpoint_key.pem").rmdir()
 
