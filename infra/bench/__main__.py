@@ -48,7 +48,9 @@ def main(
     *, only: str | None, quick: bool, plain: bool, json_file: Path | None, below: Path | None
 ) -> None:
     """Measure the ledger, each figure beside a reference of the same run. Takes a few minutes."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: in order
+    # The shell has background jobs ignore Ctrl-C; whoever ends this one either way, ends it in order.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     out = Console(highlight=False)
     with ground(QUICK if quick else FULL, below=below) as ready:
         facts = machine.facts(ready.server.owner_url, directory=ready.settings.data_dir)

@@ -53,6 +53,7 @@ class Keeper:
         self._directory = directory
         self._file = CheckpointFile(directory)
         self._seconds = seconds
+        self._lock: int | None = None
         self._stop = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -109,16 +110,25 @@ class Keeper:
             raise NotExtended(last, end, file=self._file.path)
 
     async def _run(self) -> None:
-        await asyncio.to_thread(self._directory.mkdir, parents=True, exist_ok=True)
-        keeps_time = open_lock(self._directory / _KEEPER)
         try:
             while not self._stop.is_set():
-                if try_exclusive(keeps_time):
+                if self._keeps_time():
                     await self._attempt()
                 await self._rest()
             await self._attempt()
         finally:
-            os.close(keeps_time)
+            if self._lock is not None:
+                os.close(self._lock)
+
+    def _keeps_time(self) -> bool:
+        try:
+            if self._lock is None:
+                self._directory.mkdir(parents=True, exist_ok=True)
+                self._lock = open_lock(self._directory / _KEEPER)
+            return try_exclusive(self._lock)
+        except OSError as error:
+            log.warning("No checkpoints are kept: %s", error)
+            return False
 
     async def _attempt(self) -> None:
         try:

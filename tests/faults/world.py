@@ -38,6 +38,7 @@ async def assembled(
     clock: LedgerClock,
     monotonic: Callable[[], float] = time.monotonic,
     ttl_seconds: float = 300,
+    table_class: type[OrgTable] = OrgTable,
 ) -> AsyncIterator[Assembled]:
     """A ledger over that journal, with the shipped catalog."""
     shelf = Shelf()
@@ -47,7 +48,7 @@ async def assembled(
             async with ledger.reading() as connection:
                 return await fetch_org(connection, org_id)
 
-        table = OrgTable(
+        table = table_class(
             fetch=fetch, current=lambda: True, ttl_seconds=ttl_seconds, monotonic=monotonic
         )
         ledger = Ledger(journal=journal, table=table, shelf=shelf, clock=clock, pool=pool)
@@ -60,6 +61,16 @@ async def assembled(
             yield Assembled(ledger=ledger, table=table, shelf=shelf, clock=clock)
         finally:
             await journal.close()
+
+
+class Hands:
+    """A clock that a test sets: `seconds` on one that never steps back."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def monotonic(self) -> float:
+        return self.seconds
 
 
 def through(proxy: Proxy, database: Database) -> Database:
