@@ -48,7 +48,7 @@ def main(
     *, only: str | None, quick: bool, plain: bool, json_file: Path | None, below: Path | None
 ) -> None:
     """Measure the ledger, each figure beside a reference of the same run. Takes a few minutes."""
-    # The shell has background jobs ignore Ctrl-C; whoever ends this one either way, ends it in order.
+    # Shells make background jobs deaf to SIGINT, and SIGTERM would leave the server to itself.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     out = Console(highlight=False)

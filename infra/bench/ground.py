@@ -38,7 +38,7 @@ class Sizes:
         return min(self.rounds, 3)
 
 
-FULL = Sizes(rounds=5, seconds=1.5, orgs=2_000, imported_orgs=2_000, history=1_000)
+FULL = Sizes(rounds=5, seconds=1.0, orgs=2_000, imported_orgs=2_000, history=1_000)
 QUICK = Sizes(rounds=3, seconds=0.1, orgs=256, imported_orgs=60, history=40)
 
 

@@ -118,7 +118,7 @@ def _print(found: "Verified", *, seconds: float) -> None:
     show(f"{found.events:,} events{whose} are what was recorded ({seconds:.1f} s, {rate}).")
     if found.org is None and found.checkpoints:
         show(
-            f"The log extends {found.checkpoints:,} checkpoints kept outside the database, the "
+            f"Checkpoints kept outside the database that it extends: {found.checkpoints:,}, the "
             f"last of them at position {found.checkpointed}."
         )
     elif found.org is None:

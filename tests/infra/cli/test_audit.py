@@ -51,7 +51,7 @@ def test_a_log_that_is_right_verifies(own_shell: Shell) -> None:
     printed = own_shell("audit", "verify").stdout
 
     assert "4 events are what was recorded" in printed
-    assert "extends 1 checkpoints" in printed
+    assert "that it extends: 1, the last of them at position 4." in printed
     assert "Verified up to position 4." in printed
 
 
