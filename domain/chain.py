@@ -33,6 +33,27 @@ class Entry(NamedTuple):
     hash: bytes
 
 
+class Place(NamedTuple):
+    """Where an event stands, in the log and in its stream."""
+
+    position: int
+    stream: str
+    version: int
+
+
+class Page(NamedTuple):
+    """What is left of a page of the log once its hashes, places and times were found right.
+
+    It ends at `until` with `hash` and `micros`; `streams` and `versions` are of each event.
+    """
+
+    until: int
+    hash: bytes
+    micros: int
+    streams: Sequence[str]
+    versions: Sequence[int]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Break:
     """The first place at which the log is not what was written.
@@ -61,7 +82,7 @@ def chain_hash(previous: bytes, leaf: bytes) -> bytes:
 class Walk:
     """Goes over the log in order and keeps no more of it than the end it has reached.
 
-    `unsure` are events of the last step whose predecessor in their stream was not seen, or is
+    `unsure` are the places of the last page whose predecessor in their stream was not seen, or is
     remembered no longer: whether it is in the log must be looked up.
     """
 
@@ -69,56 +90,71 @@ class Walk:
         self.position = 0
         self.hash = GENESIS
         self.micros = 0
-        self.unsure: list[Entry] = []
+        self.unsure: list[Place] = []
         self._most_streams = most_streams
         self._versions: dict[str, int] = {}
 
     def step(self, entries: Sequence[Entry], *, until: int) -> Break | None:
         """Go on over `entries`, which should be all from the next position to `until`."""
+        self._turn_page()
+        for entry in entries:
+            found = chain_hash(self.hash, leaf_hash(entry))
+            broken = self._break_at(entry, found=found)
+            if broken is not None:
+                return broken
+            if entry.version != 1 and entry.stream not in self._versions:
+                self.unsure.append(Place(entry.position, entry.stream, entry.version))
+            self.position, self.hash, self.micros = entry.position, found, entry.micros
+            self._versions[entry.stream] = entry.version
+        return None if self.position == until else missing(self.position + 1)
+
+    def skip(self, page: Page) -> bool:
+        """Go on over a page that was found right elsewhere but for its versions.
+
+        False when they do not follow each other: then nothing was gone over.
+        """
+        self._turn_page()
+        versions: dict[str, int] = {}
+        for offset, (stream, version) in enumerate(zip(page.streams, page.versions, strict=True)):
+            known = versions.get(stream) or self._versions.get(stream)
+            if known is None and version != 1:
+                self.unsure.append(Place(self.position + 1 + offset, stream, version))
+            elif known is not None and version != known + 1:
+                return False
+            versions[stream] = version
+        self._versions.update(versions)
+        self.position, self.hash, self.micros = page.until, page.hash, page.micros
+        return True
+
+    def _turn_page(self) -> None:
         self.unsure = []
         if len(self._versions) > self._most_streams:
             self._versions.clear()
-        for entry in entries:
-            found = chain_hash(self.hash, leaf_hash(entry))
-            known = self._versions.get(entry[1])
-            if (
-                entry[0] != self.position + 1
-                or found != entry[7]
-                or entry[5] < self.micros
-                or (known is not None and entry[2] != known + 1)
-            ):
-                return self._break_at(entry, found=found, known=known)
-            if known is None and entry[2] != 1:
-                self.unsure.append(entry)
-            self.position, self.hash, self.micros = entry[0], found, entry[5]
-            self._versions[entry[1]] = entry[2]
-        return None if self.position == until else missing(self.position + 1)
 
-    def _break_at(self, entry: Entry, *, found: bytes, known: int | None) -> Break:
-        position, expected = entry[0], self.position + 1
+    def _break_at(self, entry: Entry, *, found: bytes) -> Break | None:
+        position, expected = entry.position, self.position + 1
         if position > expected:
             return missing(expected, following=position)
         if position < expected:
-            return Break(
-                kind="order",
-                position=position,
-                detail=f"Position {position} stands in the log again after {self.position}.",
-            )
-        if found != entry[7]:
+            detail = f"Position {position} stands in the log again after {self.position}."
+            return Break(kind="order", position=position, detail=detail)
+        if found != entry.hash:
             return altered(entry)
-        if entry[5] < self.micros:
+        if entry.micros < self.micros:
             return time_falls(entry)
-        return version_gap(entry, after=known or 0)
+        known = self._versions.get(entry.stream)
+        if known is not None and entry.version != known + 1:
+            return version_gap(Place(position, entry.stream, entry.version), after=known)
+        return None
 
 
 def altered(entry: Entry) -> Break:
     """An event and the hash before it do not give the event's hash."""
-    _, stream, version, event_id, *_ = entry
     return Break(
         kind="altered",
-        position=entry[0],
-        detail=f"Event {event_id}, version {version} of stream '{stream}', is not what was "
-        "recorded: its content does not give its hash.",
+        position=entry.position,
+        detail=f"Event {entry.event_id}, version {entry.version} of stream '{entry.stream}', is "
+        "not what was recorded: its content does not give its hash.",
     )
 
 
@@ -132,18 +168,12 @@ def missing(position: int, *, following: int | None = None) -> Break:
 
 def time_falls(entry: Entry) -> Break:
     """An event was recorded before the one that precedes it."""
-    return Break(
-        kind="recorded_at_falls",
-        position=entry[0],
-        detail=f"Event {entry[3]} bears an earlier time than the event before it.",
-    )
+    detail = f"Event {entry.event_id} bears an earlier time than the event before it."
+    return Break(kind="recorded_at_falls", position=entry.position, detail=detail)
 
 
-def version_gap(entry: Entry, *, after: int) -> Break:
+def version_gap(place: Place, *, after: int) -> Break:
     """A version of a stream does not follow the one before it."""
-    return Break(
-        kind="version_gap",
-        position=entry[0],
-        detail=f"Version {entry[2]} of stream '{entry[1]}' follows "
-        + (f"version {after}." if after else "none: an earlier one is missing."),
-    )
+    rest = f"version {after}" if after else "none: an earlier one is missing"
+    detail = f"Version {place.version} of stream '{place.stream}' follows {rest}."
+    return Break(kind="version_gap", position=place.position, detail=detail)

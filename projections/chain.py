@@ -1,28 +1,56 @@
 """Reads the log for its verification: its end, its rows in order, and what stands elsewhere."""
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import NamedTuple, cast
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from psycopg import AsyncConnection
 
-from domain.chain import GENESIS, Entry
+from domain.chain import GENESIS, Entry, Page, Place
 from domain.ids import OrgId, org_stream
+from domain.instants import BEGINNING
 
+# An instant that nothing can be recorded at is -1, which is before everything that is.
 _END = """
-    SELECT epoch, position, hash, recorded_at,
-           (extract(epoch FROM recorded_at) * 1000000)::bigint,
+    SELECT epoch, position, hash,
+           CASE WHEN recorded_at BETWEEN '1970-01-01Z' AND '9999-12-31Z'
+                THEN (extract(epoch FROM recorded_at) * 1000000)::bigint ELSE -1 END,
            (SELECT min(position) FROM ledger.events), (SELECT max(position) FROM ledger.events)
       FROM ledger.head
 """
-_PAGE = """
+_ENTRIES = """
     SELECT position, stream, version, event_id::text, topic,
-           (extract(epoch FROM recorded_at) * 1000000)::bigint, state, hash
+           CASE WHEN recorded_at BETWEEN '1970-01-01Z' AND '9999-12-31Z'
+                THEN (extract(epoch FROM recorded_at) * 1000000)::bigint ELSE -1 END, state, hash
       FROM ledger.events WHERE position > %s AND position <= %s ORDER BY position
+"""
+# Every name in it is PostgreSQL's own: it must not matter what somebody put into the database.
+_SIFT = """
+    SELECT count(*) = %(until)s::bigint - %(after)s::bigint AND bool_and(
+               position = before + 1 AND micros >= earlier
+               AND hash = sha256('\\x01'::bytea || previous || leaf)),
+           (SELECT hash FROM ledger.events WHERE position = %(until)s),
+           max(micros), array_agg(stream), array_agg(version)
+      FROM (SELECT position, stream, version, micros, hash,
+                   lag(position, 1, 0::bigint) OVER log AS before,
+                   lag(micros, 1, 0::bigint) OVER log AS earlier,
+                   lag(hash, 1, %(genesis)s::bytea) OVER log AS previous,
+                   sha256('\\x00'::bytea || convert_to(position || '|' || stream || '|' || version
+                       || '|' || event_id || '|' || topic || '|' || micros || '|', 'UTF8') || state)
+                       AS leaf
+              FROM (SELECT *, CASE WHEN recorded_at BETWEEN '1970-01-01Z' AND '9999-12-31Z'
+                                   THEN (extract(epoch FROM recorded_at) * 1000000)::bigint
+                                   ELSE -1 END AS micros
+                      FROM ledger.events WHERE position BETWEEN %(after)s AND %(until)s
+                     ORDER BY position OFFSET 0) AS timed
+            WINDOW log AS (ORDER BY position)) AS linked
+     WHERE position > %(after)s
 """
 _STREAM = """
     SELECT p.hash, e.position, e.stream, e.version, e.event_id::text, e.topic,
-           (extract(epoch FROM e.recorded_at) * 1000000)::bigint, e.state, e.hash
+           CASE WHEN e.recorded_at BETWEEN '1970-01-01Z' AND '9999-12-31Z'
+                THEN (extract(epoch FROM e.recorded_at) * 1000000)::bigint ELSE -1 END,
+           e.state, e.hash
       FROM ledger.events e
       LEFT JOIN ledger.events p ON p.position = e.position - 1
      WHERE e.stream = %s AND e.version > %s ORDER BY e.version LIMIT %s
@@ -48,10 +76,14 @@ class End(NamedTuple):
     epoch: int
     position: int
     hash: bytes
-    recorded_at: datetime
     micros: int
     first: int | None
     last: int | None
+
+    @property
+    def recorded_at(self) -> datetime:
+        """When the last event was recorded."""
+        return BEGINNING + timedelta(microseconds=self.micros)
 
 
 async def read_end(connection: AsyncConnection) -> End:
@@ -62,10 +94,23 @@ async def read_end(connection: AsyncConnection) -> End:
     return End(*row)
 
 
+async def sift(connection: AsyncConnection, *, after: int, until: int) -> Page | None:
+    """The events at the positions `(after, until]`, None unless the database finds them right.
+
+    That is: each is there, its hash is that of its content and of the one before it, and its time
+    is not earlier. It is for the caller to know that the one at `after` is right.
+    """
+    await connection.execute("SELECT set_config('search_path', 'pg_catalog', false)")
+    values = {"after": after, "until": until, "genesis": GENESIS}
+    cursor = await connection.execute(_SIFT, values, binary=True, prepare=True)
+    row = await cursor.fetchone()
+    return Page(until, *row[1:]) if row is not None and row[0] else None
+
+
 async def entries(connection: AsyncConnection, *, after: int, until: int) -> list[Entry]:
     """The events at the positions `(after, until]`, in order."""
-    cursor = await connection.execute(_PAGE, (after, until), binary=True, prepare=True)
-    return cast(list[Entry], await cursor.fetchall())  # as tuples: naming them costs a third
+    cursor = await connection.execute(_ENTRIES, (after, until), binary=True, prepare=True)
+    return [Entry(*row) for row in await cursor.fetchall()]
 
 
 async def org_entries(
@@ -88,9 +133,9 @@ async def org_view(connection: AsyncConnection, org: OrgId) -> tuple[int, int] |
     return (row[0], row[1]) if row else None
 
 
-async def without_predecessor(connection: AsyncConnection, unsure: Sequence[Entry]) -> set[int]:
+async def without_predecessor(connection: AsyncConnection, unsure: Sequence[Place]) -> set[int]:
     """The positions of those events that do not follow the version before theirs."""
-    positions, streams, versions = (list(column) for column in list(zip(*unsure, strict=True))[:3])
+    positions, streams, versions = (list(column) for column in zip(*unsure, strict=True))
     cursor = await connection.execute(_WITHOUT_PREDECESSOR, (positions, streams, versions))
     return {row[0] for row in await cursor.fetchall()}
 

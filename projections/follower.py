@@ -8,6 +8,7 @@ import psycopg
 from psycopg import AsyncConnection
 
 LOOK_SECONDS = 1.0
+TOGETHER_SECONDS = 0.01  # after a wake-up, so that what comes at once is followed at once
 _PAUSE_SECONDS = 0.2
 
 Follow = Callable[[AsyncConnection], Awaitable[int]]
@@ -66,4 +67,5 @@ class Follower:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LOOK_SECONDS):
                 await self._wake.wait()
+            await asyncio.sleep(TOGETHER_SECONDS)
         self._wake.clear()

@@ -11,6 +11,7 @@ from secrets import token_urlsafe
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 
 from infra.database import Database
 from infra.migrations.run import migrate
@@ -67,9 +68,14 @@ class Ground:
         )
 
     def settings_for(self, where: Database) -> Settings:
-        """Settings of a process that works on `where`."""
+        """Settings of a process that works on `where`, with a data directory for it alone."""
+        name = str(conninfo_to_dict(where.app_url)["dbname"])
         return self.settings.model_copy(
-            update={"database_url": where.app_url, "migration_database_url": where.owner_url}
+            update={
+                "database_url": where.app_url,
+                "migration_database_url": where.owner_url,
+                "data_dir": self.settings.data_dir / name,
+            }
         )
 
     @asynccontextmanager

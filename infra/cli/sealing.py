@@ -2,11 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
-
-from psycopg import AsyncConnection
 
 from domain.checkpoint import Checkpoint, CheckpointPage
 from domain.ids import org_id
@@ -18,9 +15,9 @@ from infra.integrity.checkpoints import CheckpointFile
 from infra.integrity.keeper import Keeper
 from infra.integrity.turn import alone
 from infra.integrity.verifying import page_of, verify_log, verify_org
-from infra.integrity.walking import Reading
+from infra.integrity.walking import AT_ONCE, Reading
 from infra.settings import Settings
-from infra.store.connections import connect
+from infra.store.connections import reading_pool
 from infra.wiring import prepare_database
 from projections.status import head_position
 
@@ -76,16 +73,8 @@ def rotated() -> str:
 
 def _over_connection(settings: Settings, work: Callable[[Reading], Awaitable[T]]) -> T:
     async def run(url: str) -> T:
-        connection = await connect(url, limits=False)
-
-        @asynccontextmanager
-        async def reading() -> AsyncIterator[AsyncConnection]:
-            yield connection
-
-        try:
-            return await work(reading)
-        finally:
-            await connection.close()
+        async with reading_pool(url, size=AT_ONCE) as pool:
+            return await work(pool.connection)
 
     with database(settings) as where:
         prepare_database(where)

@@ -1,15 +1,22 @@
-"""Walks the log in the database: every leaf and link up to the first break."""
+"""Goes over the log in the database: every leaf and link up to the first break.
+
+The database hashes, page by page and several at once; where a page is not right, it is hashed once
+more here, to name what is wrong with it.
+"""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, aclosing, suppress
+from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
-from domain.chain import Break, Entry, Walk, version_gap
-from projections.chain import End, entries, moved_to, without_predecessor
+from domain.chain import Break, Page, Place, Walk, version_gap
+from projections.chain import End, entries, moved_to, sift, without_predecessor
 
-PAGE = 1_000  # events hashed between two awaits: a few milliseconds
+PAGE = 5_000  # events; a server's loop is held for a few milliseconds by each
+AT_ONCE = 2  # pages, each with a connection and a core of the database's
 _SEARCHED = 100_000  # positions after a break in which a moved event is looked for
 
 Reading = Callable[[], AbstractAsyncContextManager[Any]]
@@ -22,43 +29,51 @@ async def walk_log(reading: Reading, end: End, *, told: Told) -> tuple[int, Brea
         detail = f"An event stands at position {end.first}, before the beginning."
         return 0, Break(kind="order", position=end.first, detail=detail)
     walk = Walk()
-    async with aclosing(_pages(reading, until=end.position)) as pages:
+    async with aclosing(_sifted(reading, until=end.position)) as pages:
         async for page, until in pages:
-            broken = walk.step(page, until=until)
+            broken = None
+            if page is None or not walk.skip(page):
+                broken = await _walked(reading, walk, until=until)
             if walk.unsure:
                 broken = await _gap(reading, walk.unsure) or broken
             if broken is not None:
-                return walk.position, await _named(reading, walk, broken)
+                return broken.position - 1, await _named(reading, walk, broken)
             told(walk.position)
     return walk.position, _wrong_end(walk, end)
 
 
-async def _pages(reading: Reading, *, until: int) -> AsyncGenerator[tuple[list[Entry], int], None]:
-    """Page after page with the position it should reach; the next is fetched meanwhile."""
+async def _sifted(reading: Reading, *, until: int) -> AsyncGenerator[tuple[Page | None, int], None]:
+    """Page after page with the position it should reach; the next ones are sifted meanwhile."""
 
-    async def fetch(after: int) -> list[Entry]:
+    async def page(after: int) -> Page | None:
         async with reading() as connection:
-            return await entries(connection, after=after, until=min(after + PAGE, until))
+            return await sift(connection, after=after, until=min(after + PAGE, until))
 
-    fetching = asyncio.create_task(fetch(0))
+    starts = iter(range(0, until, PAGE))
+    asked = deque(asyncio.create_task(page(after)) for after in islice(starts, AT_ONCE))
     try:
         for after in range(0, until, PAGE):
-            page = await fetching
-            if after + PAGE < until:
-                fetching = asyncio.create_task(fetch(after + PAGE))
-                await asyncio.sleep(0)  # so that the database is asked before we go on hashing
-            yield page, min(after + PAGE, until)
+            found = await asked.popleft()
+            asked += [asyncio.create_task(page(following)) for following in islice(starts, 1)]
+            yield found, min(after + PAGE, until)
     finally:
-        fetching.cancel()
-        with suppress(asyncio.CancelledError):
-            await fetching
+        for task in asked:
+            task.cancel()
+        await asyncio.gather(*asked, return_exceptions=True)
 
 
-async def _gap(reading: Reading, unsure: list[Entry]) -> Break | None:
+async def _walked(reading: Reading, walk: Walk, *, until: int) -> Break | None:
+    """What is wrong with a page that does not seem right, found by hashing it once more here."""
+    async with reading() as connection:
+        rows = await entries(connection, after=walk.position, until=until)
+    return walk.step(rows, until=until)
+
+
+async def _gap(reading: Reading, unsure: list[Place]) -> Break | None:
     """The first of these events that does not follow the version before it."""
     async with reading() as connection:
         alone = await without_predecessor(connection, unsure)
-    return next((version_gap(entry, after=0) for entry in unsure if entry[0] in alone), None)
+    return next((version_gap(place, after=0) for place in unsure if place.position in alone), None)
 
 
 async def _named(reading: Reading, walk: Walk, broken: Break) -> Break:

@@ -3,6 +3,7 @@
 from domain.chain import (
     Break,
     Entry,
+    Place,
     altered,
     chain_hash,
     leaf_hash,
@@ -12,8 +13,10 @@ from domain.chain import (
 )
 from domain.ids import OrgId
 from domain.refusals import UnknownOrg
-from infra.integrity.walking import PAGE, Reading
+from infra.integrity.walking import Reading
 from projections.chain import End, org_entries, org_view, read_end
+
+_PAGE = 500  # events
 
 
 async def walk_org(reading: Reading, org: OrgId) -> tuple[int, End, Break | None]:
@@ -26,13 +29,13 @@ async def walk_org(reading: Reading, org: OrgId) -> tuple[int, End, Break | None
         view = await org_view(connection, org)
         version, before, broken = 0, None, None
         while broken is None:
-            page = await org_entries(connection, org, after=version, limit=PAGE)
+            page = await org_entries(connection, org, after=version, limit=_PAGE)
             for previous, entry in page:
                 broken = _wrong_in_stream(previous, entry, before=before)
                 if broken is not None:
                     break
                 version, before = entry.version, entry
-            if len(page) < PAGE:
+            if len(page) < _PAGE:
                 break
         end = await read_end(connection)  # after the events, so that none of them is beyond it
     if view is None and before is None and broken is None:
@@ -43,7 +46,7 @@ async def walk_org(reading: Reading, org: OrgId) -> tuple[int, End, Break | None
 def _wrong_in_stream(previous: bytes | None, entry: Entry, *, before: Entry | None) -> Break | None:
     last = before.version if before else 0
     if entry.version != last + 1:
-        return version_gap(entry, after=last)
+        return version_gap(Place(entry.position, entry.stream, entry.version), after=last)
     if previous is None:
         return missing(entry.position - 1, following=entry.position)
     if chain_hash(previous, leaf_hash(entry)) != entry.hash:

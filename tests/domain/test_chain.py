@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from domain.chain import GENESIS, Break, Entry, Walk, chain_hash, leaf_hash
+from domain.chain import GENESIS, Break, Entry, Page, Walk, chain_hash, leaf_hash
 
 TOPIC = "entitlements.Noted.v1"
 
@@ -126,7 +126,7 @@ def test_a_stream_that_does_not_begin_at_1_must_be_looked_up() -> None:
     walk = Walk()
 
     assert walk.step(chained(entry(1, "org-9", 5)), until=1) is None
-    assert [row[0] for row in walk.unsure] == [1]
+    assert [place.position for place in walk.unsure] == [1]
 
 
 def test_what_a_walk_has_forgotten_must_be_looked_up() -> None:
@@ -136,4 +136,41 @@ def test_what_a_walk_has_forgotten_must_be_looked_up() -> None:
     walk.step(rows[:2], until=2)
 
     assert walk.step(rows[2:], until=3) is None
-    assert [row[0] for row in walk.unsure] == [3]
+    assert [place.position for place in walk.unsure] == [3]
+
+
+def page(entries: Sequence[Entry]) -> Page:
+    """What is left of some events once they were found right elsewhere."""
+    last = entries[-1]
+    versions = [row.version for row in entries]
+    return Page(last.position, last.hash, last.micros, [row.stream for row in entries], versions)
+
+
+def test_a_page_that_was_found_right_is_skipped_to_its_end() -> None:
+    """And the walk goes on from there as if it had hashed it."""
+    rows = chained(*(entry(position) for position in range(1, 8)))
+    walk = Walk()
+
+    assert walk.skip(page(rows[:5]))
+    assert walk.step(rows[5:], until=7) is None
+    assert walk.hash == rows[-1].hash
+
+
+def test_a_page_whose_versions_do_not_follow_is_not_skipped() -> None:
+    """It can still be walked, and what is wrong be named."""
+    rows = chained(entry(1), entry(2), entry(3, "org-2", 1), entry(4, version=4))
+    walk = Walk()
+    assert walk.skip(page(rows[:1]))
+
+    assert not walk.skip(page(rows[1:]))
+    assert walk.position == 1
+    found = walk.step(rows[1:], until=4)
+    assert found is not None
+    assert (found.kind, found.position) == ("version_gap", 4)
+
+
+def test_what_is_skipped_may_have_to_be_looked_up_too() -> None:
+    walk = Walk()
+
+    assert walk.skip(page(chained(entry(1, "org-1", 1), entry(2, "org-9", 5))))
+    assert walk.unsure == [(2, "org-9", 5)]

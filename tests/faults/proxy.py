@@ -129,9 +129,9 @@ class Proxy:
         finally:
             for way in ways:
                 way.cancel()
-            await asyncio.gather(*ways, return_exceptions=True)
             for writer in writers:
                 writer.transport.abort()
+            await asyncio.gather(*ways, return_exceptions=True)
 
     async def _up(self, link: _Link, client: StreamReader, server: StreamWriter) -> None:
         kind = b""  # only the first message, which opens the session, has none

@@ -14,9 +14,8 @@ import pytest
 from infra.clock import LedgerClock
 from infra.database import Database
 from infra.postgres.embedded import EmbeddedPostgres
-from infra.store.append import Appended
-from infra.store.connections import LIMITS, connect
-from infra.store.journal import PATIENCE_SECONDS, Journal
+from infra.store.connections import connect
+from infra.store.journal import Journal
 from tests.conftest import new_database
 from tests.faults.conftest import Rounds
 from tests.infra.store.world import append, assert_gapless, log
@@ -24,15 +23,6 @@ from tests.infra.store.world import append, assert_gapless, log
 pytestmark = pytest.mark.anyio
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def seconds(limit: str) -> float:
-    """A time-out of the product's own."""
-    return float(LIMITS[limit].removesuffix("s"))
-
-
-# The stopped one is ended, and whoever waited for the lock just then has waited once more.
-BOUND_SECONDS = seconds("idle_in_transaction_session_timeout") + seconds("lock_timeout") + 1.5
 
 
 @contextmanager
@@ -53,14 +43,12 @@ def stopped_writer(database: Database, *, limits: bool) -> Iterator[None]:
             process.kill()
 
 
-async def appended(database: Database, *, stopped_has_limits: bool) -> Appended:
-    """One append while another writer stands still with the lock."""
+async def appended(database: Database, stream: str) -> str:
+    """What becomes of one append."""
     journal = Journal(partial(connect, database.app_url), clock=LedgerClock())
     journal.start()
     try:
-        with stopped_writer(database, limits=stopped_has_limits):
-            async with asyncio.timeout(BOUND_SECONDS):
-                return await journal.append(append("org-1"))
+        return (await journal.append(append(stream))).verdict
     finally:
         await journal.close()
 
@@ -78,18 +66,19 @@ async def test_a_writer_that_stands_still_with_the_lock_holds_up_nobody_for_long
 ) -> None:
     """The time-outs end it: `transaction_timeout`, and before PostgreSQL 17 the idle one.
 
-    The mutant is the same writer without them: nobody gets through within the same bound.
+    Whoever waits is through before the journal's patience ends. The mutant is the same writer
+    without time-outs: who waits for that one still does, until somebody kills it.
     """
-    assert BOUND_SECONDS < PATIENCE_SECONDS
     mutants = new_database(server)
-    mutant = asyncio.ensure_future(appended(mutants, stopped_has_limits=False))
-    for number in range(rounds(1)):
-        outcome = await appended(database, stopped_has_limits=True)
-        assert (outcome.verdict, outcome.first_position) == (
-            ("appended", 1) if number == 0 else ("conflict", None)
-        )
+    with stopped_writer(mutants, limits=False), stopped_writer(database, limits=True):
+        mutant = asyncio.ensure_future(appended(mutants, "org-mutant"))
+        assert await appended(database, "org-0") == "appended"
+        await asyncio.sleep(0.5)
+        assert not mutant.done()
+    assert await mutant == "appended"
+    assert streams(mutants) == ["org-mutant"]
 
-    with pytest.raises(TimeoutError):
-        await mutant
-    assert streams(database) == ["org-1"]
-    assert streams(mutants) == ["org-1"]  # once the stopped one was killed
+    for number in range(1, rounds(1)):
+        with stopped_writer(database, limits=True):
+            assert await appended(database, f"org-{number}") == "appended"
+    assert streams(database) == [f"org-{number}" for number in range(rounds(1))]

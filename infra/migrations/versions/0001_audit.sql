@@ -39,6 +39,9 @@ DECLARE
     v_from bigint;
     v_to bigint;
 BEGIN
+    -- The view can be made again from the log, rows and cursor go together: no need to wait for
+    -- the disk, which appends are waiting for.
+    PERFORM set_config('synchronous_commit', 'off', true);
     SELECT position INTO v_from FROM followers WHERE view = 'audit' FOR UPDATE SKIP LOCKED;
     IF NOT FOUND THEN
         RETURN 0;

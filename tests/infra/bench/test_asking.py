@@ -15,10 +15,10 @@ async def answered(*packets: bytes) -> Answered:
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        for packet in packets:
+        for packet in packets[:-1]:
             writer.write(packet)
-            await writer.drain()
             await asyncio.sleep(0.01)
+        writer.write(packets[-1])
         writer.close()
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)

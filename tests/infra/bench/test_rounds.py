@@ -1,6 +1,7 @@
 """Samples are taken in turns, and closed loops keep as many waiting as they should."""
 
 import asyncio
+import time
 from collections import Counter
 
 import pytest
@@ -47,7 +48,11 @@ async def test_threads_are_numbered_too() -> None:
     """Every thread has a connection of its own by its number."""
     seen: set[int] = set()
 
-    sample = await threads_loop(seen.add, threads=3, seconds=0.01)
+    def act(number: int) -> None:
+        seen.add(number)
+        time.sleep(0.001)
+
+    sample = await threads_loop(act, threads=3, seconds=0.1)
 
     assert seen == {0, 1, 2}
     assert sample.count == len(sample.latencies)

@@ -3,7 +3,7 @@
 import pytest
 from psycopg import AsyncConnection
 
-from domain.chain import Break, Entry
+from domain.chain import Break, Entry, Place
 from domain.ids import OrgId
 from domain.refusals import UnknownOrg
 from infra.integrity.verifying import verify_org
@@ -120,5 +120,6 @@ async def test_an_event_that_follows_nothing_is_found_in_the_log(
     await forger.execute("DELETE FROM ledger.events WHERE position = %s", (own[4].position,))
     await end_head(forger)
 
-    assert await without_predecessor(forger, own[1:4]) == set()
-    assert await without_predecessor(forger, own[5:8]) == {own[5].position}
+    places = [Place(row.position, row.stream, row.version) for row in own]
+    assert await without_predecessor(forger, places[1:4]) == set()
+    assert await without_predecessor(forger, places[5:8]) == {own[5].position}

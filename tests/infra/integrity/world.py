@@ -113,7 +113,7 @@ def over(connection: AsyncConnection) -> Reading:
 async def log(connection: AsyncConnection) -> list[Entry]:
     """The whole log."""
     end = await read_end(connection)
-    return [Entry(*row) for row in await entries(connection, after=0, until=end.position)]
+    return await entries(connection, after=0, until=end.position)
 
 
 async def rehash(connection: AsyncConnection, *, start: int) -> None:
