@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, Field
 
-from domain.chain import Kind
+from domain.breaks import Kind
 
 
 class FoundBreak(BaseModel):

@@ -1,70 +1,13 @@
 """The hash chain over the log: what is hashed, and a walk along it to the first break."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from hashlib import sha256
-from typing import Literal, NamedTuple
+
+from domain.breaks import Break, altered, missing, time_falls, version_gap
+from domain.entries import Entry, Page, Place
 
 GENESIS = sha256(b"entitlements ledger").digest()  # never rename: every chain begins with it
 MOST_STREAMS = 250_000  # whose last version a walk remembers: some 40 MB
-
-Kind = Literal[
-    "altered",
-    "missing",
-    "order",
-    "version_gap",
-    "recorded_at_falls",
-    "head_mismatch",
-    "tail_cut",
-    "rewritten",
-]
-
-
-class Entry(NamedTuple):
-    """One row of the log; `micros` is `recorded_at` in microseconds since 1970."""
-
-    position: int
-    stream: str
-    version: int
-    event_id: str
-    topic: str
-    micros: int
-    state: bytes
-    hash: bytes
-
-
-class Place(NamedTuple):
-    """Where an event stands, in the log and in its stream."""
-
-    position: int
-    stream: str
-    version: int
-
-
-class Page(NamedTuple):
-    """What is left of a page of the log once its hashes, places and times were found right.
-
-    It ends at `until` with `hash` and `micros`; `streams` and `versions` are of each event.
-    """
-
-    until: int
-    hash: bytes
-    micros: int
-    streams: Sequence[str]
-    versions: Sequence[int]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Break:
-    """The first place at which the log is not what was written.
-
-    `since` is the last position that is known to be right, where nothing tells more exactly.
-    """
-
-    kind: Kind
-    position: int
-    detail: str
-    since: int | None = None
 
 
 def leaf_hash(entry: Entry) -> bytes:
@@ -146,34 +89,3 @@ class Walk:
         if known is not None and entry.version != known + 1:
             return version_gap(Place(position, entry.stream, entry.version), after=known)
         return None
-
-
-def altered(entry: Entry) -> Break:
-    """An event and the hash before it do not give the event's hash."""
-    return Break(
-        kind="altered",
-        position=entry.position,
-        detail=f"Event {entry.event_id}, version {entry.version} of stream '{entry.stream}', is "
-        "not what was recorded: its content does not give its hash.",
-    )
-
-
-def missing(position: int, *, following: int | None = None) -> Break:
-    """No event stands at a position before the end."""
-    rest = "the log ends before it" if following is None else f"the next event is at {following}"
-    return Break(
-        kind="missing", position=position, detail=f"Position {position} is missing: {rest}."
-    )
-
-
-def time_falls(entry: Entry) -> Break:
-    """An event was recorded before the one that precedes it."""
-    detail = f"Event {entry.event_id} bears an earlier time than the event before it."
-    return Break(kind="recorded_at_falls", position=entry.position, detail=detail)
-
-
-def version_gap(place: Place, *, after: int) -> Break:
-    """A version of a stream does not follow the one before it."""
-    rest = f"version {after}" if after else "none: an earlier one is missing"
-    detail = f"Version {place.version} of stream '{place.stream}' follows {rest}."
-    return Break(kind="version_gap", position=place.position, detail=detail)

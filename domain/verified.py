@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from domain.chain import Break
+from domain.breaks import Break
 from domain.ids import OrgId
 
 

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from psycopg import AsyncConnection
 
-from domain.chain import GENESIS, Entry, Page, Place
+from domain.chain import GENESIS
+from domain.entries import Entry, Page, Place
 from domain.ids import OrgId, org_stream
 from domain.instants import BEGINNING
 

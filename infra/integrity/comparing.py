@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
 
-from domain.chain import Break
+from domain.breaks import Break
 from domain.checkpoint import Checkpoint, SignedCheckpoint
 from domain.verified import DamagedLine
 from infra.integrity.checkpoints import CheckpointFile

@@ -11,7 +11,7 @@ from domain.verified import Verified
 from infra.integrity.checkpoints import CheckpointFile
 from infra.integrity.comparing import compared
 from infra.integrity.keys import KeysDamaged
-from infra.integrity.walking import Reading, Told, walk_log
+from infra.integrity.walking import PAGE, Reading, Told, walk_log
 from infra.integrity.walking_org import walk_org
 from projections.chain import read_end
 
@@ -21,6 +21,7 @@ async def verify_log(
     *,
     checkpoints: CheckpointFile | None,
     told: Told = lambda position: None,
+    page_size: int = PAGE,
 ) -> Verified:
     """Go over the whole log as it ends now.
 
@@ -29,10 +30,11 @@ async def verify_log(
         checkpoints: what is kept outside the database; None looks at the database alone, and so
             overlooks a tail that was cut cleanly and a log that was rewritten throughout.
         told: hears each position that was reached.
+        page_size: events in a page; what is found does not depend on it.
     """
     async with reading() as connection:
         end = await read_end(connection)
-    events, broken = await walk_log(reading, end, told=told)
+    events, broken = await walk_log(reading, end, told=told, page_size=page_size)
     if checkpoints is None:
         return Verified(org=None, events=events, position=end.position, broken=broken)
     outside = await compared(reading, checkpoints)

@@ -12,7 +12,9 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
-from domain.chain import Break, Page, Place, Walk, version_gap
+from domain.breaks import Break, version_gap
+from domain.chain import Walk
+from domain.entries import Page, Place
 from projections.chain import End, entries, moved_to, sift, without_predecessor
 
 PAGE = 5_000  # events; a server's loop is held for a few milliseconds by each
@@ -23,13 +25,15 @@ Reading = Callable[[], AbstractAsyncContextManager[Any]]
 Told = Callable[[int], None]
 
 
-async def walk_log(reading: Reading, end: End, *, told: Told) -> tuple[int, Break | None]:
+async def walk_log(
+    reading: Reading, end: End, *, told: Told, page_size: int = PAGE
+) -> tuple[int, Break | None]:
     """How many events are right from the first one on, and what is wrong with the next."""
     if end.first is not None and end.first < 1:
         detail = f"An event stands at position {end.first}, before the beginning."
         return 0, Break(kind="order", position=end.first, detail=detail)
     walk = Walk()
-    async with aclosing(_sifted(reading, until=end.position)) as pages:
+    async with aclosing(_sifted(reading, until=end.position, size=page_size)) as pages:
         async for page, until in pages:
             broken = None
             if page is None or not walk.skip(page):
@@ -42,20 +46,22 @@ async def walk_log(reading: Reading, end: End, *, told: Told) -> tuple[int, Brea
     return walk.position, _wrong_end(walk, end)
 
 
-async def _sifted(reading: Reading, *, until: int) -> AsyncGenerator[tuple[Page | None, int], None]:
+async def _sifted(
+    reading: Reading, *, until: int, size: int
+) -> AsyncGenerator[tuple[Page | None, int], None]:
     """Page after page with the position it should reach; the next ones are sifted meanwhile."""
 
     async def page(after: int) -> Page | None:
         async with reading() as connection:
-            return await sift(connection, after=after, until=min(after + PAGE, until))
+            return await sift(connection, after=after, until=min(after + size, until))
 
-    starts = iter(range(0, until, PAGE))
+    starts = iter(range(0, until, size))
     asked = deque(asyncio.create_task(page(after)) for after in islice(starts, AT_ONCE))
     try:
-        for after in range(0, until, PAGE):
+        for after in range(0, until, size):
             found = await asked.popleft()
             asked += [asyncio.create_task(page(following)) for following in islice(starts, 1)]
-            yield found, min(after + PAGE, until)
+            yield found, min(after + size, until)
     finally:
         for task in asked:
             task.cancel()

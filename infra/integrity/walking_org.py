@@ -1,16 +1,8 @@
 """Goes over the events of one org: their leaves, their links into the chain, their versions."""
 
-from domain.chain import (
-    Break,
-    Entry,
-    Place,
-    altered,
-    chain_hash,
-    leaf_hash,
-    missing,
-    time_falls,
-    version_gap,
-)
+from domain.breaks import Break, altered, missing, time_falls, version_gap
+from domain.chain import chain_hash, leaf_hash
+from domain.entries import Entry, Place
 from domain.ids import OrgId
 from domain.refusals import UnknownOrg
 from infra.integrity.walking import Reading

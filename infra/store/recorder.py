@@ -15,6 +15,7 @@ class LedgerRecorder(PostgresApplicationRecorder):
 
     The library retries an insert whose reply was lost and would then report a conflict with
     itself; here the command ids are made before the first try, so a retry finds its own work.
+    The datastore's schema must be `ledger`: the library looks there for types of its own.
     """
 
     def __init__(self, datastore: PostgresDatastore) -> None:

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from domain.chain import GENESIS, Break, Entry, Page, Walk, chain_hash, leaf_hash
+from domain.breaks import Break
+from domain.chain import GENESIS, Walk, chain_hash, leaf_hash
+from domain.entries import Entry, Page
 
 TOPIC = "entitlements.Noted.v1"
 

@@ -60,10 +60,7 @@ def state(world: Assembled, entry: Entry) -> Effective:
 
 
 async def test_a_cached_trial_is_over_at_exactly_its_end(world: Assembled, hands: Hands) -> None:
-    """Case 1: a microsecond before it is a trial, at its end it is denied as expired.
-
-    The mutant keeps what it judged for as long as the entry may serve, and allows too late.
-    """
+    """Case 1: until then it is a trial; a mutant that keeps what it judged allows too late."""
     end = world.clock.now() + timedelta(seconds=200)
     await world.ledger.execute(registration(ORG, StartTrial(key=CRM, until=end)))
     entry = await cached(world)
@@ -83,10 +80,7 @@ async def test_a_cached_trial_is_over_at_exactly_its_end(world: Assembled, hands
 async def test_a_grant_that_starts_while_disabled_is_cached_holds_from_its_start(
     world: Assembled, hands: Hands
 ) -> None:
-    """Case 2: a microsecond before it is not yet active, at its start it is enabled.
-
-    The mutant keeps what it judged for as long as the entry may serve, and denies too long.
-    """
+    """Case 2: until then it is denied; a mutant that keeps what it judged denies too long."""
     start = world.clock.now() + timedelta(seconds=100)
     await world.ledger.execute(registration(ORG, GrantAccess(key=CRM, starts=start)))
     entry = await cached(world)

@@ -26,10 +26,7 @@ ORG = OrgId("1")
 async def test_a_silent_database_is_unavailable_and_comes_back(
     settings: Settings, database: Database
 ) -> None:
-    """Who reads and who writes is told; a command sent again once it answers acts once.
-
-    The mutant is a connection that is not watched: it waits for as long as the silence lasts.
-    """
+    """Who asks is told, and what is sent again acts once; the mutant, an unwatched one, hangs."""
     with Proxy(database.app_url) as proxy:
         async with (
             started(settings, through(proxy, database)) as parts,

@@ -1,4 +1,8 @@
-"""A writer is stopped while it holds the head's lock: the others get through all the same."""
+"""A writer is stopped while it holds the head's lock: the others get through all the same.
+
+What ends it is `transaction_timeout`, and before PostgreSQL 17, which has none, the time-out of
+idle transactions. Both are shorter than the journal's patience with an append that waits.
+"""
 
 import asyncio
 import subprocess
@@ -64,11 +68,7 @@ def streams(database: Database) -> list[str]:
 async def test_a_writer_that_stands_still_with_the_lock_holds_up_nobody_for_long(
     server: EmbeddedPostgres, database: Database, rounds: Rounds
 ) -> None:
-    """The time-outs end it: `transaction_timeout`, and before PostgreSQL 17 the idle one.
-
-    Whoever waits is through before the journal's patience ends. The mutant is the same writer
-    without time-outs: who waits for that one still does, until somebody kills it.
-    """
+    """Its time-outs end it; the mutant, one without any, keeps others waiting until it is killed."""
     mutants = new_database(server)
     with stopped_writer(mutants, limits=False), stopped_writer(database, limits=True):
         mutant = asyncio.ensure_future(appended(mutants, "org-mutant"))

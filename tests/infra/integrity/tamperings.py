@@ -6,7 +6,9 @@ from random import Random
 
 from psycopg import AsyncConnection
 
-from domain.chain import Break, Entry, Kind, chain_hash, leaf_hash
+from domain.breaks import Break, Kind
+from domain.chain import chain_hash, leaf_hash
+from domain.entries import Entry
 from tests.infra.integrity.world import end_head, rehash
 
 
@@ -52,6 +54,14 @@ async def edit_time(connection: AsyncConnection, log: list[Entry], random: Rando
     micros = random.choice([-1, 1]) * random.choice([1, 1_000_000, 86_400_000_000])
     change = "recorded_at = recorded_at + %s * interval '1 microsecond'"
     return await _edit(connection, row, change, micros)
+
+
+async def edit_time_beyond(
+    connection: AsyncConnection, log: list[Entry], random: Random
+) -> Expected:
+    """It was recorded when nothing can be, which programs may stumble over."""
+    instant = random.choice(["infinity", "-infinity", "290000-01-01Z", "0044-03-15Z BC"])
+    return await _edit(connection, random.choice(log), "recorded_at = %s::timestamptz", instant)
 
 
 async def edit_stream(connection: AsyncConnection, log: list[Entry], random: Random) -> Expected:
@@ -142,6 +152,7 @@ async def change_head(connection: AsyncConnection, log: list[Entry], random: Ran
         [
             ("head_mismatch", "hash = sha256(hash)", len(log)),
             ("head_mismatch", "recorded_at = recorded_at - interval '1 second'", len(log)),
+            ("head_mismatch", "recorded_at = 'infinity'", len(log)),
             ("head_mismatch", "position = position - 1", len(log)),
             ("missing", "position = position + 1", len(log) + 1),
         ]
@@ -193,6 +204,7 @@ ALL: tuple[Tampering, ...] = (
     edit_content,
     edit_topic,
     edit_time,
+    edit_time_beyond,
     edit_stream,
     edit_version,
     edit_event_id,

@@ -3,7 +3,8 @@
 import pytest
 from psycopg import AsyncConnection
 
-from domain.chain import Break, Entry, Place
+from domain.breaks import Break
+from domain.entries import Entry, Place
 from domain.ids import OrgId
 from domain.refusals import UnknownOrg
 from infra.integrity.verifying import verify_org

@@ -13,7 +13,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from domain.actors import Actor, Provenance
 from domain.catalog import Key
-from domain.chain import Entry, chain_hash, leaf_hash
+from domain.chain import chain_hash, leaf_hash
 from domain.commands import (
     BlockAccess,
     Command,
@@ -24,6 +24,7 @@ from domain.commands import (
     SuspendOrg,
     UnblockAccess,
 )
+from domain.entries import Entry
 from domain.ids import org_id
 from domain.orders import Order
 from domain.refusals import Refusal

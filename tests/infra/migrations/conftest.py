@@ -14,13 +14,14 @@ from tests.conftest import SERVERS, other_database
 
 NewDatabase = Callable[[], Database]
 
+_NUMBERS = count(1)
+
 
 def making(server: EmbeddedPostgres) -> NewDatabase:
     """Makes empty databases on a server."""
-    numbers = count(1)
 
     def make() -> Database:
-        name = f"empty_{next(numbers)}"
+        name = f"empty_{next(_NUMBERS)}"
         maintenance = other_database(server.owner_url, "postgres")
         with psycopg.connect(maintenance, autocommit=True) as admin:
             admin.execute(

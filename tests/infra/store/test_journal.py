@@ -251,17 +251,14 @@ async def test_a_full_disk_is_unavailable_until_there_is_room(
 async def test_an_append_that_a_time_out_ends_is_pursued(
     database: Database, app: Connection, owner: Connection
 ) -> None:
-    """Whichever of the time-outs ends it, the outcome is found out and not passed on as an error.
-
-    The longer of two that are equal is not armed, so a newer server ends the whole connection
-    where an older one ends the statement.
-    """
+    """Whichever of the time-outs ends it, the outcome is found out and not passed on as an error."""
     dialled = 0
 
     async def dial() -> AsyncConnection:
         nonlocal dialled
         dialled += 1
         connection = await connect(database.app_url)
+        # Of the two, which are equal, a newer server arms only the one that ends the connection.
         newer = connection.info.server_version >= 170000
         name = "transaction_timeout" if newer else "statement_timeout"
         await connection.execute("SELECT set_config(%s, '100ms', false)", (name,))
