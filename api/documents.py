@@ -317,3 +317,5 @@ class Registered(BaseModel):
     org_version: int
     event_id: int
     changed: bool
+    dry_run: bool | None = None
+    plan_token: str | None = None

@@ -21,10 +21,14 @@ KnownAt = Annotated[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AsOf:
-    """A point in both times: whether a caller `asked` for one, and if it is `settled` for ever."""
+    """A point in both times: whether a caller `asked` for one, and if it is `settled` for ever.
+
+    `recorded_by` is the bound to put on the log, None for all there is.
+    """
 
     at: datetime
     known_at: datetime
+    recorded_by: datetime | None
     asked: bool
     settled: bool
 
@@ -41,9 +45,16 @@ async def as_of(parts: Parts, at: At = None, known_at: KnownAt = None) -> AsOf:
     return AsOf(
         at=effective,
         known_at=known,
+        recorded_by=None if known_at is None else known,
         asked=at is not None or known_at is not None,
         settled=at is not None and known_at is not None and known <= now - SETTLED,
     )
 
 
+async def as_known(parts: Parts, known_at: KnownAt = None) -> AsOf:
+    """The point of a query that spans all times: only what was known can be chosen."""
+    return await as_of(parts, None, known_at)
+
+
+KnownPoint = Annotated[AsOf, Depends(as_known)]
 PointInTime = Annotated[AsOf, Depends(as_of)]

@@ -129,7 +129,7 @@ def _command_id(principal: Principal, key: str | None) -> UUID | None:
         return None
     if not _VISIBLE.fullmatch(key):
         raise InvalidHeader("Idempotency-Key", wanted="1 to 255 visible characters")
-    return uuid5(_COMMANDS, f"{principal.role}:{principal.sub}:{key}")
+    return uuid5(_COMMANDS, json.dumps([principal.role, principal.sub, key]))
 
 
 def last_position(answer: Answer, *, otherwise: int = 0) -> int:

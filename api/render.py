@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from domain.catalog import Catalog, Key, Module
-from domain.effective import Effective, Lanes, denied_by
+from domain.effective import Effective, Lanes, denied_by, last_ended
 from domain.ids import OrgId, org_json
 from domain.instants import iso
 from domain.lanes import ADMIN_SOURCE
@@ -104,7 +104,8 @@ def trial_expires_at(lanes: Lanes, module: Module, judged: Judged) -> str | None
     if judged.states[module.key] is Effective.TRIAL:
         return iso(max(g.ends for g in trials if g.ends and g.active(judged.at)))
     if trials and denied_by(lanes, judged.catalog, module.key, judged.at) == "trial_expired":
-        return iso(max(g.ends for g in trials if g.ends and g.ends <= judged.at))
+        ended = last_ended(trials, judged.at)
+        return iso(ended.ends) if ended is not None and ended.ends is not None else None
     return None
 
 

@@ -106,43 +106,49 @@ class History:
         """
         if not self.recorded:
             return []
-        begins = min([self.recorded[0].fact.timestamp, *_instants(self, key)])
-        edges = sorted({begins, *(i for i in _instants(self, key) if i > begins)})
+        concerned = self.concerning(key)
+        lanes = Lanes.of(
+            [entry for entry in concerned if isinstance(entry, Grant)],
+            [entry for entry in concerned if isinstance(entry, Block)],
+        )
+        edges = sorted({self.recorded[0].fact.timestamp, *_instants(concerned)})
         spans: list[Span] = []
         for starts, ends in zip(edges, [*edges[1:], None], strict=True):
-            span = self._span(key, catalog, starts, ends)
+            changed = [entry for entry in concerned if starts in (entry.starts, entry.ends)]
+            span = Span(
+                key=key,
+                state=effective(lanes, catalog, key, starts),
+                denied_by=denied_by(lanes, catalog, key, starts),
+                starts=starts,
+                ends=ends,
+                sources=_sources(concerned, starts),
+                because=self._because(changed, by=starts),
+            )
             if spans and _same(spans[-1], span):
                 spans[-1] = replace(spans[-1], ends=ends)
             else:
                 spans.append(span)
         return spans
 
-    def _span(self, key: Key, catalog: Catalog, starts: datetime, ends: datetime | None) -> Span:
-        concerned = self.concerning(key)
-        grants = [e for e in concerned if isinstance(e, Grant) and e.active(starts)]
-        changed = [e for e in concerned if starts in (e.starts, e.ends)]
+    def _because(self, changed: Iterable[Grant | Block], *, by: datetime) -> tuple[Recorded, ...]:
         facts = {
-            entry.position: entry
-            for e in changed
-            for entry in self.behind(e)
-            if entry.fact.effective_at <= starts
+            recorded.position: recorded
+            for entry in changed
+            for recorded in self.behind(entry)
+            if recorded.fact.effective_at <= by
         }
-        return Span(
-            key=key,
-            state=effective(self.lanes, catalog, key, starts),
-            denied_by=denied_by(self.lanes, catalog, key, starts),
-            starts=starts,
-            ends=ends,
-            sources=tuple(sorted({grant.source for grant in grants})),
-            because=tuple(facts[position] for position in sorted(facts)),
-        )
+        return tuple(facts[position] for position in sorted(facts))
 
 
-def _instants(history: History, key: Key) -> Iterable[datetime]:
-    for entry in history.concerning(key):
+def _instants(entries: Iterable[Grant | Block]) -> Iterable[datetime]:
+    for entry in entries:
         yield entry.starts
         if entry.ends is not None:
             yield entry.ends
+
+
+def _sources(entries: Iterable[Grant | Block], at: datetime) -> tuple[str, ...]:
+    return tuple(sorted({e.source for e in entries if isinstance(e, Grant) and e.active(at)}))
 
 
 def _same(one: Span, other: Span) -> bool:

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from api.tokens import JwtVerifier, Keys, OneKey
 from domain.ids import org_id, org_json
+from domain.refusals import Unavailable
 from infra.clock import LedgerClock
 from infra.settings import Settings, SettingsProblem
 
@@ -33,8 +34,15 @@ class PublishedKeys:
         self._client = jwt.PyJWKClient(url, lifespan=lifespan_seconds, timeout=5)
 
     async def key_for(self, token: str) -> Any:
-        """The key that the token's `kid` names, good for its own algorithm alone."""
-        return await asyncio.to_thread(self._client.get_signing_key_from_jwt, token)
+        """The key that the token's `kid` names, good for its own algorithm alone.
+
+        Raises:
+            Unavailable: the issuer cannot be reached, so nobody can say whether it is valid.
+        """
+        try:
+            return await asyncio.to_thread(self._client.get_signing_key_from_jwt, token)
+        except jwt.PyJWKClientConnectionError as error:
+            raise Unavailable("The issuer's keys cannot be fetched at the moment.") from error
 
 
 def verifier(settings: Settings, *, clock: LedgerClock) -> JwtVerifier:

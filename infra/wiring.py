@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from subprocess import SubprocessError
 from typing import Any
 
 import psycopg
@@ -82,24 +83,24 @@ class Ears:
     def start_over(self) -> None:
         if self.table is not None:
             self.table.clear()
-        self._read_catalog()
+        self._read_catalog(instead=True)
 
-    def _read_catalog(self) -> None:
-        task = asyncio.create_task(self._until_read(), name="read catalog")
+    def _read_catalog(self, *, instead: bool = False) -> None:
+        task = asyncio.create_task(self._until_read(instead=instead), name="read catalog")
         self._reading.add(task)
         task.add_done_callback(self._reading.discard)
 
-    async def _until_read(self) -> None:
+    async def _until_read(self, *, instead: bool) -> None:
         while True:
             try:
-                return await self.read_catalog()
+                return await self.read_catalog(instead=instead)
             except psycopg.Error:  # it is told of once, so it is for us to try again
                 await asyncio.sleep(_PAUSE_SECONDS)
 
-    async def read_catalog(self) -> None:
+    async def read_catalog(self, *, instead: bool = False) -> None:
         """Put the newest catalog on the shelf."""
         async with self._pool.connection() as connection:
-            self._shelf.put(await newest_catalog(connection))
+            self._shelf.put(await newest_catalog(connection), instead=instead)
 
     async def close(self) -> None:
         """Stop what is still being read."""
@@ -132,7 +133,11 @@ def dialling(where: Database) -> Callable[[], Awaitable[AsyncConnection]]:
         if where.embedded is not None:
             try:
                 await asyncio.to_thread(where.embedded.ensure)
-            except PostgresUnavailable as error:  # to who dials, as any other that is away
+            except (
+                PostgresUnavailable,
+                OSError,
+                SubprocessError,
+            ) as error:  # as any other that is away
                 raise psycopg.OperationalError(str(error)) from error
         return await connect(where.app_url)
 

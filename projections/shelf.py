@@ -42,7 +42,10 @@ class Shelf:
         """The version held, 0 for none."""
         return self._catalog.version if self._catalog else 0
 
-    def put(self, catalog: Catalog | None) -> None:
-        """Work by `catalog` from now on, unless a newer one is held."""
-        if catalog is not None and catalog.version > self.version:
+    def put(self, catalog: Catalog | None, *, instead: bool = False) -> None:
+        """Work by `catalog` from now on, unless a newer one is held.
+
+        `instead` takes it whatever is held: the log is another one than it was.
+        """
+        if catalog is not None and (instead or catalog.version > self.version):
             self._catalog = catalog

@@ -49,7 +49,9 @@ class AuditFilter(BaseModel):
     batch: Text = None
     starts: Annotated[datetime | None, Field(alias="from", description="recorded from")] = None
     ends: Annotated[datetime | None, Field(alias="to", description="recorded before")] = None
-    after: Annotated[int | None, Field(ge=0, description="`next` of the page before")] = None
+    after: Annotated[int | None, Field(ge=0, le=2**53, description="`next` of the page before")] = (
+        None
+    )
     order: Annotated[Literal["newest", "oldest"], Field(description="which comes first")] = "newest"
     limit: Annotated[int, Field(ge=1, le=1000, description="of a page")] = 50
 

@@ -57,6 +57,8 @@ async def register(
         "event_id": last_position(answer),
         "changed": answer.changed,
     }
+    if answer.plan_token is not None:
+        content |= {"dry_run": True, "plan_token": answer.plan_token}
     return Response(
         dumped(content),
         status_code=201 if answer.changed and not body.dry_run else 200,

@@ -79,7 +79,7 @@ async def _map(request: Request, parts: ApiParts, org: OrgId, min_version: str |
 
 
 async def _map_as_of(parts: ApiParts, org: OrgId, point: AsOf) -> Response:
-    history = await parts.histories.of(org, known_at=point.known_at)
+    history = await parts.histories.of(org, known_at=point.recorded_by)
     catalog = await parts.histories.catalog_at(min(point.at, point.known_at))
     judged = Judged(history.lanes, catalog, point.at)
     body = org_entitlements(org, history.lanes, judged) | {

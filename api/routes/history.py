@@ -1,5 +1,6 @@
 """What was so and why: explain, timeline, diff and replay, for super admins and services."""
 
+import asyncio
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -8,7 +9,7 @@ from fastapi import APIRouter, Query
 from api.bodies import RawKey
 from api.documents import Diff, Explained, Replay, Timeline
 from api.identity import AuditedOrg, Auditor, NamedOrg
-from api.instants import PointInTime
+from api.instants import KnownPoint, PointInTime
 from api.parts import Parts
 from api.render_history import explanation, recorded, span, states
 from domain.effective import effective_map
@@ -29,7 +30,7 @@ async def explain_key(
     principal: Auditor,
 ) -> dict[str, Any]:
     """Why a key is what it is at an instant, step by step, with the events behind each step."""
-    history = await parts.histories.of(org, known_at=point.known_at)
+    history = await parts.histories.of(org, known_at=point.recorded_by)
     catalog = await parts.histories.catalog_at(min(point.at, point.known_at))
     found = explain(history, catalog, catalog.resolve(key), at=point.at)
     return {
@@ -44,7 +45,7 @@ async def explain_key(
 @router.get("/orgs/{org}/timeline", response_model=Timeline)
 async def timeline(
     org: NamedOrg,
-    point: PointInTime,
+    point: KnownPoint,
     parts: Parts,
     principal: Auditor,
     key: Annotated[
@@ -52,15 +53,19 @@ async def timeline(
     ] = None,
 ) -> dict[str, Any]:
     """The intervals of each key, from the org's first event on, with the events at their edges."""
-    history = await parts.histories.of(org, known_at=point.known_at)
+    history = await parts.histories.of(org, known_at=point.recorded_by)
     catalog = await parts.histories.catalog_at(point.known_at)
     keys = touched_keys(history, catalog) if key is None else [catalog.resolve(key)]
+
+    def intervals() -> dict[str, Any]:
+        return {k: [span(found) for found in history.timeline(k, catalog)] for k in keys}
+
     return {
         "org_id": org_json(org),
         "known_at": iso(point.known_at),
         "org_version": history.version,
         "catalog_version": catalog.version,
-        "keys": {k: [span(found) for found in history.timeline(k, catalog)] for k in keys},
+        "keys": await asyncio.to_thread(intervals),  # a long history takes its time
     }
 
 
@@ -99,7 +104,7 @@ async def diff(
 @router.get("/audit/replay", response_model=Replay)
 async def replay(org: AuditedOrg, point: PointInTime, parts: Parts) -> dict[str, Any]:
     """An org's state rebuilt from its events alone, with the events that were used."""
-    history = await parts.histories.of(org, known_at=point.known_at)
+    history = await parts.histories.of(org, known_at=point.recorded_by)
     catalog = await parts.histories.catalog_at(min(point.at, point.known_at))
     return {
         "org_id": org_json(org),

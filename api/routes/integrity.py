@@ -33,7 +33,7 @@ async def verify(
 async def checkpoints(
     parts: Parts,
     principal: AllSeeing,
-    after: Annotated[int, Query(ge=0, description="`next` of the page before")] = 0,
+    after: Annotated[int, Query(ge=0, le=2**53, description="`next` of the page before")] = 0,
     limit: Annotated[int, Query(ge=1, le=1000, description="of a page")] = 50,
 ) -> dict[str, Any]:
     """The signed checkpoints that this machine keeps outside the database, oldest first."""

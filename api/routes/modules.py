@@ -84,6 +84,6 @@ async def _lanes(parts: ApiParts, point: AsOf, org: OrgId) -> Lanes | None:
     if not point.asked:
         return (await parts.table.get(org)).lanes
     try:
-        return (await parts.histories.of(org, known_at=point.known_at)).lanes
+        return (await parts.histories.of(org, known_at=point.recorded_by)).lanes
     except UnknownOrg:  # it came later
         return None

@@ -115,7 +115,7 @@ class Ledger:
                     expected=catalog.version - 1,
                     events=[(fact.event_id, self._mapper.to_stored_event(fact))],
                 )
-                if (await self._journal.append(append)).verdict == "appended":
+                if (await self._journal.append(append)).verdict != "conflict":
                     self._shelf.put(catalog)
                     return catalog, notes
         raise Unavailable("The catalog is being published by others at the same time; ask again.")
@@ -281,6 +281,10 @@ class Ledger:
         return lock
 
 
+AWAY = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.TransactionTimeout)
+"""What a reader gets when the database cannot answer; newer servers time transactions out."""
+
+
 class Reading:
     """A pooled connection whose failures are refusals that callers understand."""
 
@@ -295,7 +299,7 @@ class Reading:
 
     async def __aexit__(self, kind: Any, error: Any, trace: Any) -> None:
         await self._lease.__aexit__(kind, error, trace)
-        if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        if isinstance(error, AWAY):
             raise Unavailable("The ledger's database went away.") from error
 
 

@@ -97,7 +97,7 @@ def _told(problem: Mapping[str, Any]) -> str:
 def _command_id(terms: Terms) -> UUID | None:
     if terms.idempotency_key is None:
         return None
-    return uuid5(_COMMANDS, f"{shell_actor().id}:{terms.idempotency_key}")
+    return uuid5(_COMMANDS, json.dumps([shell_actor().id, terms.idempotency_key]))
 
 
 def _fingerprint(org: OrgId, body: Body) -> bytes:
