@@ -41,6 +41,7 @@ class Audit:
     async def orgs_naming(self, keys: Sequence[Key], *, after: str, limit: int) -> list[OrgId]:
         """The orgs that ever had an event about one of `keys`, by id as text, after `after`."""
         async with self._reading() as connection:
+            await catch_up(connection)
             return await orgs_naming(connection, keys, after=after, limit=limit)
 
     def everything(self, query: AuditQuery) -> AsyncIterator[list[Recorded]]:

@@ -12,11 +12,22 @@ from domain.catalog import Catalog, Key, module_of
 from domain.effective import Effective, Lanes, effective, expires_at
 from domain.ids import OrgId, org_json
 from domain.instants import iso
-from domain.refusals import UnknownOrg
+from domain.refusals import Unacceptable, UnknownOrg
 
 router = APIRouter(prefix="/api/v1/modules", tags=["history"])
 
 _CANDIDATES = 200  # orgs looked at between two questions to the database
+_ROUNDS = 10  # questions in one request; `next` leads on, even after an empty page
+
+
+class HeldByAll(Unacceptable):
+    """The key is never gated, so every org has it."""
+
+    code = "held_by_all"
+    hint = "GET /api/v1/admin/orgs lists every organisation."
+
+    def __init__(self, key: Key, *, kind: str) -> None:
+        super().__init__(f"'{key}' is {kind}: every organisation has it.", key=key)
 
 
 @router.get("/{key}/orgs", response_model=Holders)
@@ -34,9 +45,13 @@ async def holders(
     """The orgs for which a key is enabled or on trial, a page at a time."""
     catalog = await _catalog(parts, point)
     wanted = catalog.resolve(key)
+    if catalog.module(wanted).exempt:
+        raise HeldByAll(wanted, kind=catalog.module(wanted).kind)
     rows: list[dict[str, Any]] = []
     last: str | None = after
-    while len(rows) < limit and last is not None:
+    for _ in range(_ROUNDS):
+        if len(rows) == limit or last is None:
+            break
         candidates = await parts.audit.orgs_naming(
             [module_of(wanted), wanted], after=last, limit=_CANDIDATES
         )

@@ -215,6 +215,14 @@ def test_the_orgs_that_hold_a_module_are_found(staff: httpx.Client) -> None:
     assert holders(staff, "talent", known_at="2001-01-01T00:00:00Z") == {}
 
 
+def test_what_is_never_gated_is_held_by_all(staff: httpx.Client) -> None:
+    """A list of every org would be no answer; the refusal says where there is one."""
+    answer = staff.get("/api/v1/modules/email/orgs")
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "held_by_all")
+    assert "/admin/orgs" in answer.json()["hint"]
+
+
 def test_a_service_of_one_org_may_not_see_them_all(live: LiveServer) -> None:
     """A service without an org may."""
     path = "/api/v1/modules/crm/orgs"
