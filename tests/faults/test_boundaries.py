@@ -17,7 +17,7 @@ from projections.table import Entry
 from tests.faults.world import Assembled, Hands, assembled
 from tests.infra.store.orders import CRM, order, registration
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_server]
 
 us = timedelta(microseconds=1)
 ORG = OrgId("1042")

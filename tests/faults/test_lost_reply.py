@@ -13,6 +13,7 @@ import pytest
 from domain.commands import ConvertTrial, ExtendTrial, StartTrial
 from domain.facts import TrialConverted, TrialExtended
 from domain.refusals import Refusal, TrialNotRunning
+from infra.catalog import default_document
 from infra.clock import LedgerClock
 from infra.database import Database
 from infra.settings import Settings
@@ -24,7 +25,7 @@ from tests.conftest import started
 from tests.faults.conftest import Rounds
 from tests.faults.proxy import Proxy
 from tests.faults.world import assembled, through
-from tests.infra.store.orders import CRM, order, registration
+from tests.infra.store.orders import CRM, ROOT, order, registration
 from tests.infra.store.world import Row, append, assert_gapless, log
 
 pytestmark = pytest.mark.anyio
@@ -166,3 +167,20 @@ async def test_whoever_asks_again_gets_the_answer_that_was_lost(
             )
             assert again.stored() == first.stored()
     assert counted(entries(database), "1")[TrialExtended.TOPIC] == 1
+
+
+async def test_a_catalog_whose_reply_was_lost_is_published_once(
+    settings: Settings, database: Database
+) -> None:
+    """The process that published it works by it at once."""
+    with Proxy(database.app_url) as proxy:
+        async with started(settings, through(proxy, database)) as parts:
+            proxy.lose_replies(1)
+            document = default_document() | {"longest_trial_days": 33}
+
+            catalog, changes = await parts.ledger.publish_catalog(document, by=ROOT)
+
+            assert proxy.lost == 1
+            assert (catalog.version, len(changes)) == (2, 1)
+            assert parts.shelf.catalog == catalog
+    assert [row.version for row in entries(database)] == [1, 2]

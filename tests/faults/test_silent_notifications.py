@@ -16,7 +16,7 @@ from tests.faults.conftest import Rounds
 from tests.faults.proxy import Proxy
 from tests.infra.store.world import append, call, until
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_server]
 
 
 class Heard:

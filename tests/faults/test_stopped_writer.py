@@ -68,7 +68,7 @@ def streams(database: Database) -> list[str]:
 async def test_a_writer_that_stands_still_with_the_lock_holds_up_nobody_for_long(
     server: EmbeddedPostgres, database: Database, rounds: Rounds
 ) -> None:
-    """Its time-outs end it; the mutant, one without any, keeps others waiting until it is killed."""
+    """Its time-outs end it; the mutant, one without, is waited for until it is killed."""
     mutants = new_database(server)
     with stopped_writer(mutants, limits=False), stopped_writer(database, limits=True):
         mutant = asyncio.ensure_future(appended(mutants, "org-mutant"))

@@ -92,10 +92,10 @@ def followed(database: Database) -> list[tuple[int, str, int]]:
 
 
 def listeners(connection: Connection) -> int:
-    """How many in this database listen."""
+    """How many readers of the library listen in this database."""
     row = connection.execute(
         "SELECT count(*) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND query LIKE 'LISTEN%'"
+        " WHERE datname = current_database() AND query = 'LISTEN \"ledger\"'"
     ).fetchone()
     assert row is not None
     return int(row[0])

@@ -1,20 +1,15 @@
 """Where the keys of tokens come from: a secret, a public key, or what an issuer publishes."""
 
-import asyncio
 import json
 import stat
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa, x25519
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, x25519
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -23,22 +18,12 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from api.tokens import InvalidToken, JwtVerifier, Principal
-from domain.refusals import Unavailable
-from infra.clock import LedgerClock
 from infra.settings import Settings, SettingsProblem
-from infra.tokens import PublishedKeys, shared_secret, sign_token, verifier
+from infra.tokens import shared_secret, sign_token
+from tests.infra.keys import KINDS, claims, verifying
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "a secret that is long enough for HS256"
-KINDS: dict[str, tuple[Any, str, Any]] = {
-    "RSA": (
-        rsa.generate_private_key(public_exponent=65537, key_size=2048),
-        "RS256",
-        jwt.algorithms.RSAAlgorithm,
-    ),
-    "EC": (ec.generate_private_key(ec.SECP256R1()), "ES256", jwt.algorithms.ECAlgorithm),
-    "Ed25519": (ed25519.Ed25519PrivateKey.generate(), "EdDSA", jwt.algorithms.OKPAlgorithm),
-}
 UNUSABLE: dict[str, Any] = {
     "another curve": ec.generate_private_key(ec.SECP384R1()),
     "another Edwards curve": ed448.Ed448PrivateKey.generate(),
@@ -46,19 +31,6 @@ UNUSABLE: dict[str, Any] = {
 }
 
 pytestmark = pytest.mark.anyio
-
-
-def claims(**more: Any) -> dict[str, Any]:
-    now = datetime.now(UTC)
-    return {
-        "sub": "ada",
-        "role": "super_admin",
-        "iss": "entitlements-ledger",
-        "aud": "entitlements",
-        "iat": now,
-        "exp": now + timedelta(minutes=5),
-        **more,
-    }
 
 
 def public_pem(key: Any) -> bytes:
@@ -89,10 +61,6 @@ def ours(pem: Path, kind: str) -> JwtVerifier:
     """A verifier with the public key of that kind."""
     pem.write_bytes(public_pem(KINDS[kind][0]))
     return verifying(Settings(jwt_public_key_file=pem))
-
-
-def verifying(settings: Settings) -> JwtVerifier:
-    return verifier(settings, clock=LedgerClock())
 
 
 async def test_a_token_that_was_signed_here_is_verified_here(tmp_path: Path) -> None:
@@ -219,125 +187,3 @@ def test_processes_that_race_make_one_secret(tmp_path: Path) -> None:
     assert secrets == {kept.read_text()}
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     assert list(kept.parent.iterdir()) == [kept]
-
-
-class Issuer:
-    """Publishes keys over HTTP; `published` may change, and `asked` counts the requests."""
-
-    def __init__(self) -> None:
-        self.published: dict[str, str] = {}  # key id to kind
-        self.asked = 0
-        issuer = self
-
-        class Page(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                issuer.asked += 1
-                body = issuer.document()
-                self.send_response(200)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name
-                """Says nothing."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Page)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/jwks.json"
-        self._thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
-
-    def document(self) -> bytes:
-        """The JSON Web Key Set (RFC 7517)."""
-        keys = []
-        for kid, kind in self.published.items():
-            key, algorithm, form = KINDS[kind]
-            entry = form.to_jwk(key.public_key(), as_dict=True)
-            keys.append(entry | {"kid": kid, "alg": algorithm, "use": "sig"})
-        return json.dumps({"keys": keys}).encode()
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self.server.shutdown()
-        self._thread.join()
-        self.server.server_close()
-
-
-@pytest.fixture
-def issuer() -> Iterator[Issuer]:
-    """An issuer that serves."""
-    issuer = Issuer()
-    issuer.start()
-    yield issuer
-    issuer.stop()
-
-
-def issued(kind: str, kid: str | None, **more: Any) -> str:
-    key, algorithm, _ = KINDS[kind]
-    headers = {} if kid is None else {"kid": kid}
-    return jwt.encode(claims(**more), key, algorithm=algorithm, headers=headers)
-
-
-async def test_a_published_key_of_each_kind_verifies(issuer: Issuer, kind: str) -> None:
-    """The token names it by its id; the set is fetched once for many tokens."""
-    issuer.published = {"one": kind, "other": "RSA"}
-    ours = verifying(Settings(jwks_url=issuer.url))
-
-    for sub in ("ada", "grace", "edsger"):
-        assert (await ours.verify(issued(kind, "one", sub=sub))).sub == sub
-    assert issuer.asked == 1
-
-
-@pytest.mark.parametrize("kid", ["unpublished", None])
-async def test_a_key_that_is_not_published_proves_nothing(issuer: Issuer, kid: str | None) -> None:
-    """Nor does a token that names none."""
-    issuer.published = {"one": "EC"}
-    ours = verifying(Settings(jwks_url=issuer.url))
-
-    with pytest.raises(InvalidToken):
-        await ours.verify(issued("EC", kid))
-
-
-async def test_a_token_signed_with_another_key_than_it_names_is_refused(issuer: Issuer) -> None:
-    """The name is only a hint where to look."""
-    issuer.published = {"one": "EC", "two": "RSA"}
-    ours = verifying(Settings(jwks_url=issuer.url))
-
-    with pytest.raises(InvalidToken):
-        await ours.verify(issued("EC", "two"))
-
-
-async def test_made_up_key_ids_do_not_make_the_issuer_be_asked_again(issuer: Issuer) -> None:
-    """Anybody can send tokens that name one."""
-    issuer.published = {"one": "EC"}
-    ours = verifying(Settings(jwks_url=issuer.url))
-    for number in range(5):
-        with pytest.raises(InvalidToken):
-            await ours.verify(issued("EC", f"made-up-{number}"))
-    assert issuer.asked == 1
-
-
-async def test_keys_are_changed_without_a_new_start(issuer: Issuer) -> None:
-    """One that is published later is found, and one that was withdrawn counts no longer."""
-    issuer.published = {"one": "EC"}
-    keys = PublishedKeys(issuer.url, lifespan_seconds=0.2)
-    first, second = issued("EC", "one"), issued("Ed25519", "two")
-    await keys.key_for(first)
-
-    issuer.published = {"two": "Ed25519"}
-    await asyncio.sleep(0.2)
-
-    assert (await keys.key_for(second)).key_id == "two"
-    with pytest.raises(jwt.PyJWTError):
-        await keys.key_for(first)
-
-
-async def test_an_issuer_that_cannot_be_reached_leaves_it_open() -> None:
-    """Nobody is let in on a guess, and nobody is told that a good token is bad."""
-    issuer = Issuer()
-    issuer.server.server_close()
-    ours = verifying(Settings(jwks_url=issuer.url))
-
-    with pytest.raises(Unavailable):
-        await ours.verify(issued("EC", "one"))

@@ -163,6 +163,23 @@ async def test_a_log_of_another_epoch_makes_everybody_forget(
     assert (await parts.table.get(ORG)).version == 1
 
 
+async def test_after_a_restore_the_catalog_of_the_backup_is_worked_by(
+    parts: Parts, database: Database
+) -> None:
+    """The newer one, which a process still holds, is of a log that is gone."""
+    await parts.ledger.publish_catalog(changed_document(), by=ROOT)
+    assert parts.shelf.version == 2
+
+    with psycopg.connect(database.owner_url) as owner:
+        owner.execute("ALTER TABLE ledger.events DISABLE TRIGGER immutable")
+        owner.execute("DELETE FROM ledger.events WHERE stream = 'catalog' AND version = 2")
+        owner.execute("ALTER TABLE ledger.events ENABLE ALWAYS TRIGGER immutable")
+        owner.execute("UPDATE ledger.head SET epoch = epoch + 1, position = position - 1")
+
+    await until(lambda: parts.shelf.version == 1)
+    assert parts.shelf.catalog.longest_trial_days != 33
+
+
 async def test_a_catalog_that_could_not_be_read_is_read_as_soon_as_it_can_be(
     parts: Parts, database: Database
 ) -> None:
@@ -188,7 +205,7 @@ async def test_nothing_is_left_open(settings: Settings, database: Database) -> N
     async with started(settings, database) as parts:
         await parts.ledger.execute(registration(ORG))
         assert connections(database) > 0
-    assert connections(database) == 0
+    await until(lambda: connections(database) == 0)
     assert [task for task in asyncio.all_tasks() if task.get_name() in ("feed", "journal")] == []
 
 

@@ -1,11 +1,15 @@
 """Connections to a database for one test, as the application and as the owner."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from functools import partial
 
 import psycopg
 import pytest
 
 from infra.database import Database
+from infra.store.connections import connect
+from infra.store.journal import Journal
+from tests.infra.store.journals import started
 from tests.infra.store.world import Connection, emptied
 
 
@@ -27,3 +31,10 @@ def owner(database: Database) -> Iterator[Connection]:
     """As the superuser who migrated."""
     with psycopg.connect(database.owner_url, autocommit=True) as connection:
         yield connection
+
+
+@pytest.fixture
+async def journal(database: Database) -> AsyncIterator[Journal]:
+    """A journal over the database of one test."""
+    async with started(partial(connect, database.app_url)) as journal:
+        yield journal

@@ -1,14 +1,10 @@
 """The journal: appends that wait at once share a transaction, and no outcome is guessed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
 from functools import partial
-from typing import LiteralString
 
 import psycopg
 import pytest
-from psycopg import AsyncConnection, sql
 
 from domain.refusals import Unavailable
 from infra.clock import LedgerClock
@@ -16,6 +12,7 @@ from infra.database import Database
 from infra.store.append import Append, Appended, ViewRows
 from infra.store.connections import connect
 from infra.store.journal import LINES, MOST_AT_ONCE, Journal
+from tests.infra.store.journals import started, together
 from tests.infra.store.world import (
     Connection,
     append,
@@ -32,42 +29,6 @@ pytestmark = pytest.mark.anyio
 
 NUL_IN_TOPIC = "entitlements.\0.v1"  # the driver refuses to send it
 NO_NAME = ViewRows(name=None, state=b"{}", granted="{}")  # type: ignore[arg-type]  # on purpose
-
-
-@asynccontextmanager
-async def started(dial: Callable[[], Awaitable[AsyncConnection]]) -> AsyncIterator[Journal]:
-    """A journal that is closed at the end."""
-    journal = Journal(dial, clock=LedgerClock())
-    journal.start()
-    try:
-        yield journal
-    finally:
-        await journal.close()
-
-
-@pytest.fixture
-async def journal(database: Database) -> AsyncIterator[Journal]:
-    """A journal over the database of one test."""
-    async with started(partial(connect, database.app_url)) as journal:
-        yield journal
-
-
-async def together(journal: Journal, *appends: Append) -> list[Appended | BaseException]:
-    """Appends that wait at once, each with what became of it."""
-    return await asyncio.gather(*map(journal.append, appends), return_exceptions=True)
-
-
-@contextmanager
-def obstacle(owner: Connection, function: LiteralString) -> Iterator[None]:
-    """While it stands, an insert into the log runs `function`."""
-    owner.execute(f"CREATE FUNCTION obstacle() RETURNS trigger LANGUAGE plpgsql AS $${function}$$")
-    owner.execute(
-        "CREATE TRIGGER obstacle BEFORE INSERT ON ledger.events EXECUTE FUNCTION obstacle()"
-    )
-    try:
-        yield
-    finally:
-        owner.execute("DROP FUNCTION obstacle CASCADE")
 
 
 async def test_appends_that_wait_at_once_share_one_transaction(
@@ -190,7 +151,7 @@ async def test_a_journal_that_closes_answers_everybody(
     assert (len(appended), len(refused)) == (LINES * MOST_AT_ONCE, count - len(appended))
     assert appended == {row.stream for row in log(app)}
     assert {refusal.message for refusal in refused} == {"The journal closed; nothing was recorded."}
-    assert others(app) == 0
+    await until(lambda: others(app) == 0)
 
 
 def others(connection: Connection) -> int:
@@ -201,92 +162,6 @@ def others(connection: Connection) -> int:
     ).fetchone()
     assert row is not None
     return int(row[0])
-
-
-async def test_a_database_that_only_reads_is_unavailable_until_it_writes_again(
-    journal: Journal, app: Connection, owner: Connection
-) -> None:
-    """The refusal says what the database says; the same command may be sent again."""
-    first, again = append("org-1"), append("org-2")
-    await journal.append(first)
-    name = sql.Identifier(app.info.dbname)
-    owner.execute(sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on").format(name))
-    try:
-        hang_up(owner, but=app)
-        with pytest.raises(Unavailable, match=r"cannot write .*read-only transaction"):
-            await journal.append(again)
-    finally:
-        owner.execute("SET default_transaction_read_only = off")
-        owner.execute(sql.SQL("ALTER DATABASE {} RESET default_transaction_read_only").format(name))
-
-    assert (await journal.append(again)).verdict == "appended"
-    assert (await journal.append(first)).verdict == "known"
-    assert len(log(app)) == 2
-
-
-def hang_up(owner: Connection, *, but: Connection) -> None:
-    """End the application's connections to this database, but one."""
-    owner.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'ledger_app'"
-        " AND datname = current_database() AND pid <> %s",
-        (but.info.backend_pid,),
-    )
-
-
-async def test_a_full_disk_is_unavailable_until_there_is_room(
-    journal: Journal, app: Connection, owner: Connection
-) -> None:
-    """All who wait are told at once, and what was written before can be read."""
-    await journal.append(append("org-1"))
-    raised = "BEGIN RAISE EXCEPTION 'no space left on device' USING ERRCODE = 'disk_full'; END"
-    with obstacle(owner, raised):
-        outcomes = await together(journal, append("org-2"), append("org-3"))
-        assert [type(outcome) for outcome in outcomes] == [Unavailable, Unavailable]
-        assert "no space left on device" in str(outcomes[0])
-        assert len(log(app)) == 1
-
-    assert (await journal.append(append("org-2"))).verdict == "appended"
-
-
-async def test_an_append_that_a_time_out_ends_is_pursued(
-    database: Database, app: Connection, owner: Connection
-) -> None:
-    """Whichever of the time-outs ends it, the outcome is found out and not passed on as an error."""
-    dialled = 0
-
-    async def dial() -> AsyncConnection:
-        nonlocal dialled
-        dialled += 1
-        connection = await connect(database.app_url)
-        # Of the two, which are equal, a newer server arms only the one that ends the connection.
-        newer = connection.info.server_version >= 170000
-        name = "transaction_timeout" if newer else "statement_timeout"
-        await connection.execute("SELECT set_config(%s, '100ms', false)", (name,))
-        return connection
-
-    async with started(dial) as journal:
-        with owner.transaction():
-            owner.execute("SELECT FROM ledger.head FOR UPDATE")
-            waiting = [asyncio.ensure_future(journal.append(append(f"org-{n}"))) for n in (1, 2)]
-            await until(lambda: dialled >= 4 or any(task.done() for task in waiting))
-
-        outcomes = await asyncio.gather(*waiting)
-
-    assert verdicts(outcomes) == ["appended", "appended"]
-    assert len(log(app)) == 2
-
-
-async def test_an_append_whose_connection_was_ended_is_pursued(
-    journal: Journal, app: Connection, owner: Connection
-) -> None:
-    """An administrator's cut is no reason to bother a caller."""
-    first = append("org-1")
-    await journal.append(first)
-    hang_up(owner, but=app)
-
-    outcomes = await together(journal, append("org-2"), first)
-
-    assert [getattr(outcome, "verdict", outcome) for outcome in outcomes] == ["appended", "known"]
 
 
 async def test_a_command_that_two_journals_send_acts_once(
