@@ -104,7 +104,7 @@ async def test_a_writer_that_splits_or_acknowledges_too_early_is_caught(
     """The mutants: an order for each command, and a word before the deed."""
     async with started(settings, database):
         pass
-    for _ in range(10):  # one is nearly always enough: four clients, each anywhere in an org
+    for _ in range(60):  # a few are nearly always enough: four clients, each anywhere in an org
         told = killed(database, settings.data_dir, mode=mode, after=10)
         if MUTANTS[mode](told, entries(database)):
             return

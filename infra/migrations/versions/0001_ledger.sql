@@ -147,6 +147,9 @@ CREATE FUNCTION ledger_append(
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = ledger, pg_temp
 SET plan_cache_mode = force_generic_plan  -- planning again for each call costs half of it
+SET enable_seqscan = off  -- a plan that was made while the log was empty must serve a full one
+SET enable_hashjoin = off
+SET enable_mergejoin = off
 AS $$
 #variable_conflict use_column
 DECLARE
