@@ -6,6 +6,7 @@ MAKEFLAGS += --no-print-directory
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 PORT ?= 8000
+JOBS ?= 3
 PYTHON := python3.13 python3.12 python3.11 python3
 UV_VERSION := 0.13.9
 
@@ -21,8 +22,8 @@ venv: .venv/.installed ## install into .venv, nothing when it is fresh (PYTHON=/
 run: venv ## serve the demo on http://127.0.0.1:8000 (PORT=8000)
 	@exec .venv/bin/entitlements serve --demo --host 127.0.0.1 --port '$(PORT)'
 
-test: venv ## every test
-	@.venv/bin/python -m pytest
+test: venv ## every test (JOBS=3 at a time)
+	@.venv/bin/python -m pytest -n '$(JOBS)' --dist loadfile
 
 check: lint test ## what CI runs: lint, then test
 

@@ -1,7 +1,8 @@
 """Real servers for every test that needs one: each PostgreSQL that is installed, and real HTTP."""
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager
+from functools import cache
 from itertools import count
 from pathlib import Path
 
@@ -27,6 +28,7 @@ SERVERS = [
         marks=pytest.mark.skipif(not _SYSTEM_15.exists(), reason="PostgreSQL 15 is not installed"),
     ),
 ]
+HoldServer = Callable[[Path | None], EmbeddedPostgres]
 SECRET = "a secret of this test run, long enough for HS256"
 
 
@@ -45,16 +47,27 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture(scope="session", params=SERVERS)
-def server(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[EmbeddedPostgres]:
+@pytest.fixture(scope="session")
+def hold_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HoldServer]:
+    """Servers that are started when first asked for, and kept until the end of the run."""
+    with ExitStack() as stack:
+
+        @cache
+        def hold(bin_dir: Path | None) -> EmbeddedPostgres:
+            directory = tmp_path_factory.mktemp("postgres") / "data"
+            held = stack.enter_context(EmbeddedPostgres.hold(directory, bin_dir=bin_dir))
+            migrate(held.owner_url)
+            return held
+
+        yield hold
+
+
+# For each module anew: a process that is given a few modules must not go to and fro between all
+# of its tests on one server and all of them on the other.
+@pytest.fixture(scope="module", params=SERVERS)
+def server(request: pytest.FixtureRequest, hold_server: HoldServer) -> EmbeddedPostgres:
     """A PostgreSQL server whose database `ledger` is migrated and empty: the template of others."""
-    bin_dir: Path | None = request.param
-    directory = tmp_path_factory.mktemp("postgres") / "data"
-    with EmbeddedPostgres.hold(directory, bin_dir=bin_dir) as held:
-        migrate(held.owner_url)
-        yield held
+    return hold_server(request.param)
 
 
 def new_database(server: EmbeddedPostgres) -> Database:

@@ -50,7 +50,7 @@ def forget(server: EmbeddedPostgres) -> None:
             owner.execute(sql.SQL("DROP ROLE {}").format(name))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def new_database(server: EmbeddedPostgres) -> NewDatabase:
     """Empty databases on a server where others hold a ledger."""
     return making(server)
