@@ -65,7 +65,7 @@ def terms(
     content = body.model_dump(mode="json", by_alias=True, exclude=set(_NOT_PRINTED))
     printed = [request.method, request.url.path, content]
     return Terms(
-        command_id=_command_id(principal, idempotency_key),
+        command_id=command_id_of(principal, idempotency_key),
         fingerprint=hashlib.sha256(json.dumps(printed, sort_keys=True).encode()).digest(),
         if_match=version_in(if_match, header="If-Match"),
     )
@@ -124,7 +124,8 @@ def command_answer(answer: Answer) -> Response:
     )
 
 
-def _command_id(principal: Principal, key: str | None) -> UUID | None:
+def command_id_of(principal: Principal, key: str | None) -> UUID | None:
+    """The command that an Idempotency-Key stands for; every principal has keys of its own."""
     if key is None:
         return None
     if not _VISIBLE.fullmatch(key):

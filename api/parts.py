@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Protocol
+from uuid import UUID
 
 from fastapi import Depends, Request
 
@@ -16,8 +17,11 @@ from domain.facts import LedgerEvent
 from domain.history import History, Recorded
 from domain.ids import OrgId, Stream
 from domain.orders import Answer, Order
+from domain.rollout import Rollout
+from domain.steering import Steer, Steered
 from domain.verified import Verified
 from projections.audit import AuditQuery
+from projections.rollout import Gates, Member
 from projections.shelf import Shelf
 from projections.table import OrgTable
 
@@ -70,6 +74,32 @@ class Integrity(Protocol):
         """The checkpoints after a line of the file, at most `limit`, and every key."""
 
 
+class Rollouts(Protocol):
+    """The port to the rollout of gating."""
+
+    async def rollout(self) -> Rollout:
+        """The rollout as the ledger has it now."""
+
+    async def known_at(self, known_at: datetime | None) -> tuple[Rollout, list[Recorded]]:
+        """The rollout by what had been recorded at an instant, and the facts it came from."""
+
+    async def steer(
+        self,
+        commands: Sequence[Steer],
+        *,
+        by: Provenance,
+        command_id: UUID | None = None,
+        fingerprint: bytes = b"",
+        dry_run: bool = False,
+    ) -> Steered:
+        """Carry out commands on the rollout, all or none, or raise a Refusal."""
+
+    async def cohort(
+        self, *, share: int | None, tag: str | None, after: str, limit: int
+    ) -> list[Member]:
+        """The registered orgs within a share of hundredths of a percent, or under a tag."""
+
+
 class Clock(Protocol):
     """The ledger's clock."""
 
@@ -96,6 +126,8 @@ class ApiParts:
     histories: Histories
     audit: Audit
     integrity: Integrity
+    gates: Gates
+    rollouts: Rollouts
     clock: Clock
     tokens: TokenVerifier
     readiness: Callable[[], Awaitable[list[Check]]]

@@ -39,9 +39,9 @@ async def json_lines(pages: AsyncIterator[Sequence[Recorded]]) -> AsyncIterator[
 
 async def csv_lines(pages: AsyncIterator[Sequence[Recorded]]) -> AsyncIterator[str]:
     """RFC 4180 with a header; the content of the event stands as JSON in the last column."""
-    yield _line(COLUMNS)
+    yield csv_line(COLUMNS)
     async for page in pages:
-        yield "".join(_line([_cell(value) for value in _row(entry)]) for entry in page)
+        yield "".join(csv_line([safe_cell(value) for value in _row(entry)]) for entry in page)
 
 
 def _row(entry: Recorded) -> list[Any]:
@@ -52,14 +52,15 @@ def _row(entry: Recorded) -> list[Any]:
     return [event[column] for column in COLUMNS]
 
 
-def _cell(value: Any) -> Any:
+def safe_cell(value: Any) -> Any:
     """A cell that no spreadsheet takes for a formula."""
     if isinstance(value, str) and value.startswith(_FORMULA):
         return "'" + value
     return value
 
 
-def _line(cells: Sequence[Any]) -> str:
+def csv_line(cells: Sequence[Any]) -> str:
+    """One line of CSV."""
     buffer = io.StringIO()
     csv.writer(buffer).writerow(cells)
     return buffer.getvalue()

@@ -37,6 +37,7 @@ async def readiness(parts: Parts) -> list[Check]:
             ok=parts.shelf.version > 0,
             facts={"catalog_version": parts.shelf.version},
         ),
+        _gating(parts),
         Check(
             name="views",
             ok=lag <= _MOST_LAG,
@@ -47,6 +48,17 @@ async def readiness(parts: Parts) -> list[Check]:
             },
         ),
     ]
+
+
+def _gating(parts: Parts) -> Check:
+    """Not being able to read the rules is an alarm, and no reason to stop: the last ones hold."""
+    gating = parts.gates.gating
+    facts: dict[str, Any] = {
+        "rollout_version": gating.version,
+        "killed": gating.killed or gating.killed_here,
+    }
+    problem = parts.gates.problem or parts.switch.problem
+    return Check(name="gating", ok=True, facts=facts | ({"problem": problem} if problem else {}))
 
 
 async def _database(parts: Parts) -> Check:

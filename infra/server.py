@@ -82,6 +82,8 @@ def app_parts(parts: Parts) -> ApiParts:
         histories=Histories(parts.ledger.reading),
         audit=Audit(parts.ledger.reading),
         integrity=Integrity(parts.ledger.reading, directory=parts.settings.data_dir),
+        gates=parts.gates,
+        rollouts=parts.rollouts,
         clock=parts.clock,
         tokens=verifier(parts.settings, clock=parts.clock),
         readiness=partial(readiness, parts),

@@ -8,6 +8,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 PREFIX = "LEDGER_"
+_UNPREFIXED = ("enable_entitlements_gating",)
 _YES = ("y", "yes", "t", "true", "on", "1")  # what the library takes for one
 
 
@@ -44,6 +45,12 @@ class Settings(BaseModel):
     cache_ttl_seconds: Annotated[int, Field(ge=1, le=86_400)] = Field(
         default=300, description="how long a cached entitlement may serve at most"
     )
+    gating_file: Path | None = Field(
+        default=None, description="says 'off' to gate nothing here; absent: <data dir>/gating"
+    )
+    enable_entitlements_gating: bool | None = Field(
+        default=None, description="false gates nothing in this process, whatever the ledger says"
+    )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
@@ -71,8 +78,8 @@ class Settings(BaseModel):
 
 
 def variable_of(field: str) -> str:
-    """The name a setting has in the environment."""
-    return PREFIX + field.upper()
+    """The name a setting has in the environment; one keeps the name it always had."""
+    return field.upper() if field in _UNPREFIXED else PREFIX + field.upper()
 
 
 def unknown_variables(environment: Mapping[str, str] | None = None) -> list[str]:

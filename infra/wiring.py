@@ -7,29 +7,35 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from subprocess import SubprocessError
 from typing import Any
 
 import psycopg
 from psycopg import AsyncConnection
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from domain.actors import Actor, Provenance
-from domain.ids import CATALOG_STREAM, OrgId, org_of
+from domain.ids import CATALOG_STREAM, ROLLOUT_STREAM, OrgId, org_of
 from domain.org import Org
 from infra.catalog import default_document
 from infra.clock import LedgerClock
 from infra.database import Database, database
 from infra.migrations.run import MayNotMigrate, database_revision, migrate, newest_revision
 from infra.postgres.errors import PostgresUnavailable
+from infra.rollouts import Rollouts
 from infra.settings import Settings, SettingsProblem
 from infra.store.connections import connect, reading_pool, refuse_unsafe
 from infra.store.journal import Journal
 from infra.store.ledger import Ledger
+from infra.store.mapper import UnknownFact, read_fact
+from infra.store.steering import Steering
+from infra.switch import Switch, switch_file
 from projections.audit import follow_audit
 from projections.feed import Feed
 from projections.follower import Follower
 from projections.orgs import fetch_org
+from projections.rollout import Gates, read_rollout
 from projections.shelf import Shelf, newest_catalog
 from projections.table import OrgTable
 
@@ -55,14 +61,20 @@ class Parts:
     table: OrgTable
     feed: Feed
     ledger: Ledger
+    gates: Gates
+    switch: Switch
+    rollouts: Rollouts
 
 
 class Ears:
-    """Carries what the feed tells to the clock, the table and the catalog's shelf."""
+    """Carries what the feed tells to the clock, the table, the catalog's shelf and the gates."""
 
-    def __init__(self, *, clock: LedgerClock, shelf: Shelf, pool: AsyncConnectionPool) -> None:
+    def __init__(
+        self, *, clock: LedgerClock, shelf: Shelf, gates: Gates, pool: AsyncConnectionPool
+    ) -> None:
         self._clock = clock
         self._shelf = shelf
+        self._gates = gates
         self._pool = pool
         self.table: OrgTable | None = None
         self.followers: list[Follower] = []
@@ -78,29 +90,42 @@ class Ears:
         if org_id is not None and self.table is not None:
             self.table.moved(org_id, version=version)
         elif stream == CATALOG_STREAM and version > self._shelf.version:
-            self._read_catalog()
+            self._read(self.read_catalog)
+        elif stream == ROLLOUT_STREAM and version > self._gates.gating.version:
+            self._read(self.read_rollout)
 
     def start_over(self) -> None:
         if self.table is not None:
             self.table.clear()
-        self._read_catalog(instead=True)
+        self._read(partial(self.read_catalog, instead=True))
+        self._read(partial(self.read_rollout, instead=True))
 
-    def _read_catalog(self, *, instead: bool = False) -> None:
-        task = asyncio.create_task(self._until_read(instead=instead), name="read catalog")
+    def _read(self, read: Callable[[], Awaitable[None]]) -> None:
+        task = asyncio.create_task(self._until_read(read), name="read what the feed told of")
         self._reading.add(task)
         task.add_done_callback(self._reading.discard)
 
-    async def _until_read(self, *, instead: bool) -> None:
+    async def _until_read(self, read: Callable[[], Awaitable[None]]) -> None:
         while True:
             try:
-                return await self.read_catalog(instead=instead)
-            except psycopg.Error:  # it is told of once, so it is for us to try again
+                return await read()
+            except (psycopg.Error, PoolTimeout):  # told of once, so it is for us to try again
                 await asyncio.sleep(_PAUSE_SECONDS)
 
     async def read_catalog(self, *, instead: bool = False) -> None:
         """Put the newest catalog on the shelf."""
         async with self._pool.connection() as connection:
             self._shelf.put(await newest_catalog(connection), instead=instead)
+
+    async def read_rollout(self, *, instead: bool = False) -> None:
+        """Decide by the newest rollout; one that cannot be understood leaves the last good one."""
+        async with self._pool.connection() as connection:
+            try:
+                rollout = await read_rollout(connection, decode=read_fact)
+            except (UnknownFact, ValueError, LookupError, TypeError) as error:
+                self._gates.keep(f"The rollout cannot be read, the last good one holds: {error}")
+            else:
+                self._gates.put(rollout, instead=instead)
 
     async def close(self) -> None:
         """Stop what is still being read."""
@@ -152,7 +177,10 @@ async def running(settings: Settings, where: Database) -> AsyncIterator[Parts]:
     pool = reading_pool(where.app_url)
     dial = dialling(where)
     await pool.open()
-    ears = Ears(clock=clock, shelf=shelf, pool=pool)
+    gates = Gates()
+    enabled = settings.enable_entitlements_gating
+    switch = Switch(gates, enabled=enabled, file=switch_file(settings))
+    ears = Ears(clock=clock, shelf=shelf, gates=gates, pool=pool)
     feed = Feed(dial, subscriber=ears, monotonic=time.monotonic)
 
     async def fetch(org_id: OrgId) -> Org | None:
@@ -170,8 +198,13 @@ async def running(settings: Settings, where: Database) -> AsyncIterator[Parts]:
     ears.followers.append(follower)
     journal = Journal(dial, clock=clock)
     ledger = Ledger(journal=journal, table=table, shelf=shelf, clock=clock, pool=pool)
+    steering = Steering(
+        journal=journal, gates=gates, shelf=shelf, clock=clock, reading=ledger.reading
+    )
     try:
+        switch.start()
         await ears.read_catalog()
+        await ears.read_rollout()
         await feed.start()
         journal.start()
         follower.start()
@@ -183,8 +216,12 @@ async def running(settings: Settings, where: Database) -> AsyncIterator[Parts]:
             table=table,
             feed=feed,
             ledger=ledger,
+            gates=gates,
+            switch=switch,
+            rollouts=Rollouts(ledger.reading, steering=steering),
         )
     finally:
+        await switch.close()
         await journal.close()
         await follower.close()
         await feed.close()

@@ -28,7 +28,7 @@ async def org_history(
     Raises:
         UnknownOrg: the ledger knew no such org then.
     """
-    recorded = await _recorded(connection, org_stream(org_id), decode=decode, known_at=known_at)
+    recorded = await recorded_in(connection, org_stream(org_id), decode=decode, known_at=known_at)
     if not recorded:
         raise UnknownOrg(org_id)
     return History(org_id, recorded)
@@ -52,9 +52,10 @@ async def catalog_in_force(
     return read_catalog(fact.document, version=fact.originator_version)
 
 
-async def _recorded(
+async def recorded_in(
     connection: AsyncConnection, stream: str, *, decode: Decode, known_at: datetime | None
 ) -> list[Recorded]:
+    """Every fact of a stream that was recorded by `known_at`, in order."""
     cursor = await connection.execute(
         """SELECT position, recorded_at, version, topic, state FROM ledger.events
             WHERE stream = %s AND (%s::timestamptz IS NULL OR recorded_at <= %s)

@@ -12,6 +12,7 @@ from infra.cli.legacy import legacy
 from infra.cli.migrate import migrate
 from infra.cli.org import org
 from infra.cli.output import forgive_terminal, print_json, show, wants_json
+from infra.cli.rollout import rollout
 from infra.cli.serve import serve
 from infra.cli.token import token
 from infra.cli.usage import example
@@ -90,6 +91,7 @@ for _command in (
     explain,
     replay,
     audit,
+    rollout,
     views,
     legacy,
     migrate,

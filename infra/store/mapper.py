@@ -10,6 +10,7 @@ from uuid import UUID
 from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import JSONTranscoder, Mapper, StoredEvent
 
+from domain import rollout_facts as _rollout_facts  # noqa: F401 - known by their topics
 from domain.facts import LedgerEvent
 from domain.instants import from_iso, iso
 

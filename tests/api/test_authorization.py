@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from api.routes.commands import COMMANDS
+from api.routes.rollout import CHANGES
 from tests.api.calls import REASON
 from tests.live import LiveServer
 
@@ -34,6 +35,12 @@ MATRIX: dict[tuple[str, str], set[str]] = {
     ("GET", "/api/v1/audit/export"): COMMANDERS,
     ("GET", "/api/v1/audit/verify"): STAFF,  # and services that are held to no org
     ("GET", "/api/v1/audit/checkpoints"): STAFF,  # the same
+    ("GET", "/api/v1/admin/rollout"): STAFF,
+    ("PUT", "/api/v1/admin/rollout"): STAFF,
+    ("GET", "/api/v1/admin/rollout/history"): STAFF,
+    ("GET", "/api/v1/admin/rollout/cohort"): STAFF,
+    ("POST", "/api/v1/admin/rollout/rollback"): STAFF,  # and services that are held to no org
+    **{("POST", f"/api/v1/admin/rollout/{name}"): STAFF for name in CHANGES},
     ("GET", "/api/v1/admin/modules"): STAFF,
     ("GET", "/api/v1/admin/categories"): STAFF,
     ("GET", "/api/v1/admin/categories/{key}"): STAFF,
@@ -52,6 +59,7 @@ QUERIES = {
     "replay": {"org": "{org}"},
     "events": {"org": "{org}"},
     "export": {"org": "{org}"},
+    "cohort": {"percent": "5"},
 }
 NAMING_AN_ORG = [
     operation for operation in MATRIX if "{org}" in operation[1] or "replay" in operation[1]
@@ -73,6 +81,13 @@ BODIES: dict[str, dict[str, Any]] = {
     "remove-bundle": {"bundle": "crm_suite"},
     "suspend": {},
     "resume": {},
+    "rollback": {"scope": "org", "orgs": [ORG]},
+    "percentage": {"percent": 100},
+    "exempt-org": {"orgs": [ORG], "exempt": False},
+    "exempt-module": {"key": "crm", "exempt": False},
+    "force-org": {"orgs": [ORG], "mode": None},
+    "kill": {"dry_run": True},
+    "sign-off": {"step": "1", "role": "security_lead"},
 }
 
 

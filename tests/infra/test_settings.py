@@ -18,6 +18,8 @@ VARIABLES: dict[str, tuple[str, object]] = {
     "LEDGER_JWT_AUDIENCE": ("billing", "billing"),
     "LEDGER_CATALOG_FILE": ("catalog.json", Path("catalog.json")),
     "LEDGER_CACHE_TTL_SECONDS": ("60", 60),
+    "LEDGER_GATING_FILE": ("/etc/ledger/gating", Path("/etc/ledger/gating")),
+    "ENABLE_ENTITLEMENTS_GATING": ("false", False),
 }
 
 

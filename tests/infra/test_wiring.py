@@ -2,26 +2,33 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from uuid import uuid4
 
 import psycopg
 import pytest
+from eventsourcing.persistence import StoredEvent
 from psycopg import sql
 
 from domain.commands import GrantAccess
-from domain.ids import CATALOG_STREAM, OrgId
+from domain.ids import CATALOG_STREAM, ROLLOUT_STREAM, OrgId
+from domain.steering import Kill, Resume
 from infra.catalog import default_document
 from infra.clock import LedgerClock
 from infra.database import Database
 from infra.migrations.run import database_revision, newest_revision
 from infra.postgres.embedded import EmbeddedPostgres
 from infra.postgres.errors import AlreadyReleased
+from infra.readiness import readiness
 from infra.settings import Settings
-from infra.store.connections import UnsafeDatabase, reading_pool
+from infra.store.append import Append
+from infra.store.connections import UnsafeDatabase, connect, reading_pool
 from infra.wiring import Ears, Parts, dialling, opened, prepare_database, running
+from projections.rollout import Gates
 from projections.shelf import Shelf
 from tests.conftest import new_database, started
 from tests.faults.proxy import Proxy
 from tests.infra.migrations.conftest import making
+from tests.infra.store.journals import started as running_journal
 from tests.infra.store.orders import CRM, ROOT, order, registration
 from tests.infra.store.world import emptied, until
 
@@ -187,7 +194,7 @@ async def test_a_catalog_that_could_not_be_read_is_read_as_soon_as_it_can_be(
     shelf = Shelf()
     with Proxy(database.app_url) as proxy:
         async with reading_pool(proxy.url) as pool:
-            ears = Ears(clock=LedgerClock(), shelf=shelf, pool=pool)
+            ears = Ears(clock=LedgerClock(), shelf=shelf, gates=Gates(), pool=pool)
             await ears.read_catalog()
             await parts.ledger.publish_catalog(changed_document(), by=ROOT)
             proxy.cut()
@@ -198,6 +205,43 @@ async def test_a_catalog_that_could_not_be_read_is_read_as_soon_as_it_can_be(
 
             await until(lambda: shelf.version == 2)
             await ears.close()
+
+
+async def test_a_rollout_reaches_the_other_processes(
+    settings: Settings, database: Database, parts: Parts
+) -> None:
+    """Case 22: the kill switch lets everybody in; caches and entitlements are untouched."""
+    async with started(settings, database) as elsewhere:
+        await parts.ledger.execute(registration(ORG))
+        held = await elsewhere.table.get(ORG)
+        await parts.rollouts.steer([Kill()], by=ROOT)
+
+        await until(lambda: elsewhere.gates.gating.ruling(ORG, CRM).rule == "kill_switch")
+        assert elsewhere.table.held(ORG) is held
+        await parts.rollouts.steer([Resume()], by=ROOT)
+        await until(lambda: elsewhere.gates.gating.ruling(ORG, CRM).mode == "enforce")
+
+
+async def test_a_rollout_that_cannot_be_read_leaves_the_last_good_one(
+    parts: Parts, database: Database
+) -> None:
+    """It raises an alarm, and never fails towards enforcing."""
+    await parts.rollouts.steer([Kill()], by=ROOT)
+    unheard_of = StoredEvent(ROLLOUT_STREAM, 2, "entitlements.GatingReinvented.v9", b"{}")
+    async with running_journal(lambda: connect(database.app_url)) as journal:
+        await journal.append(
+            Append(
+                command_id=uuid4(),
+                stream=ROLLOUT_STREAM,
+                expected=1,
+                events=[(uuid4(), unheard_of)],
+            )
+        )
+
+    await until(lambda: parts.gates.problem is not None)
+    assert parts.gates.gating.ruling(ORG, CRM).rule == "kill_switch"
+    gating = {check.name: check for check in await readiness(parts)}["gating"]
+    assert "GatingReinvented" in gating.facts["problem"]
 
 
 async def test_nothing_is_left_open(settings: Settings, database: Database) -> None:

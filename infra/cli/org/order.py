@@ -66,7 +66,7 @@ def body_of(shape: type[Body], fields: Mapping[str, Any], terms: Terms) -> Body:
     try:
         return shape.model_validate(given)
     except ValidationError as error:
-        raise click.UsageError("; ".join(_told(problem) for problem in error.errors())) from error
+        raise click.UsageError("; ".join(told(problem) for problem in error.errors())) from error
 
 
 def document(answer: Answer) -> dict[str, Any]:
@@ -88,7 +88,8 @@ def document(answer: Answer) -> dict[str, Any]:
     return body
 
 
-def _told(problem: Mapping[str, Any]) -> str:
+def told(problem: Mapping[str, Any]) -> str:
+    """What is wrong with an option, in the words of its body."""
     place = ".".join(str(part) for part in problem["loc"])
     message = str(problem["msg"]).removeprefix("Value error, ")
     return f"--{place.replace('_', '-')}: {message}" if place else message

@@ -1,0 +1,74 @@
+"""`entitlements rollout`: the walk through the plan, and going back."""
+
+from pathlib import Path
+
+import pytest
+
+from domain.phases import ROLES
+from infra.database import Database
+from tests.infra.cli.shell import REASON, Shell
+
+pytestmark = pytest.mark.one_server
+
+
+@pytest.fixture
+def shell(database: Database, tmp_path: Path) -> Shell:
+    """A shell over a database without any rollout."""
+    return Shell.over(database, data_dir=tmp_path)
+
+
+def test_before_anything_everything_is_enforced(shell: Shell) -> None:
+    told = shell("rollout", "status").stdout
+    assert "100 % of the organisations" in told
+    assert "step             0" in told
+    assert "everything is enforced" in shell("rollout", "history").stdout
+
+
+def test_the_walk_through_the_plan(shell: Shell) -> None:
+    """Step 1 needs its sign-offs, turns gating off for all, and 3a turns it on for 5 %."""
+    org = shell.new_org()
+    refused = shell.refusal("rollout", "advance", "--reason", REASON)
+    assert refused["code"] == "sign_off_missing"
+    for step in ("1", "2", "3a"):
+        for role in ROLES:
+            signed = ("rollout", "sign-off", "--step", step, "--role", role, "--reason", REASON)
+            shell(*signed)
+        shell("rollout", "advance", "--reason", REASON)
+
+    state = shell.json("rollout", "status")
+    assert (state["step"], state["percent"], state["default"]) == ("3a", 5, "shadow")
+    shell("rollout", "set", "--force-org", org, "--tag", "early", "--reason", REASON)
+    ruled = shell.json("rollout", "history", "--org", org, "--key", "crm")["ruling"]
+    assert (ruled["mode"], ruled["rule"]) == ("enforce", "forced_org")
+    assert [m["org_id"] for m in shell.json("rollout", "cohort", "--tag", "early")] == [org]
+
+    told = shell("rollout", "rollback", "--scope", "org", "--org", org, "--reason", REASON).stdout
+    assert f"exempt orgs      {org}" in told
+    told = shell("rollout", "kill", "--reason", REASON).stdout
+    assert "ON: nothing is gated" in told
+    assert "off" in shell("rollout", "resume", "--reason", REASON).stdout
+
+
+def test_several_rules_change_together(shell: Shell) -> None:
+    """One module is unknown, so the percentage stays."""
+    words = ("rollout", "set", "--percent", "5", "--exempt-module", "crmm", "--reason", REASON)
+    assert shell.refusal(*words)["code"] == "unknown_key"
+    assert shell.json("rollout", "status")["percent"] == 100
+
+
+def test_nothing_to_set_is_wrong_usage(shell: Shell) -> None:
+    shell("rollout", "set", "--reason", REASON, code=2)
+    shell("rollout", "cohort", code=2)
+
+
+def test_this_machine_is_switched_without_a_ledger(tmp_path: Path) -> None:
+    """The database is out of reach, and the switch works all the same."""
+    shell = Shell(
+        {
+            "LEDGER_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/ledger",
+            "LEDGER_DATA_DIR": str(tmp_path),
+        }
+    )
+    shell("rollout", "kill", "--here", "--reason", REASON)
+    assert (tmp_path / "gating").read_text() == "off\n"
+    assert shell.json("rollout", "resume", "--here", "--reason", REASON)["gating"] == "on"
