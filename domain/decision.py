@@ -11,12 +11,13 @@ both. Source: `semantics.md`, "Decisions".
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, get_args
 
 from domain.catalog import Key
 from domain.ids import OrgId
 
 Mode = Literal["off", "shadow", "enforce"]
+MODES: tuple[Mode, ...] = get_args(Mode)
 
 EXEMPT, ENABLED, TRIAL = range(3)  # never rename: cells stand in decision ids
 DISABLED_BY = (  # never reorder: the same
@@ -46,8 +47,22 @@ class Gating(Protocol):
     def version(self) -> int:
         """Which state of the rollout the modes come from."""
 
+    @property
+    def uniform(self) -> Mode | None:
+        """The mode where it is the same for every org and module, so that nobody need ask."""
+
     def __call__(self, org: OrgId, module: Key) -> Mode:
         """The mode in which a module is gated for an org."""
+
+
+class Enforced:
+    """No rollout: every module is gated for every org."""
+
+    version = 0
+    uniform: Mode | None = "enforce"
+
+    def __call__(self, org: OrgId, module: Key) -> Mode:
+        return "enforce"
 
 
 class Verdict(NamedTuple):
@@ -108,6 +123,10 @@ def _entitlement(cell: int, mode: Mode) -> tuple[str, str | None]:
     if mode == "shadow":
         return "gating_shadow", REASONS[cell]
     return "entitlement_denied", None
+
+
+PLAIN = {mode: tuple(judge(cell, mode) for cell in CELLS) for mode in MODES}
+"""The verdicts of questions about an org's entitlements alone, by mode and cell."""
 
 
 def may_act_in(org: OrgId, *, role: str, own: OrgId | None) -> bool:

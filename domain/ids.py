@@ -12,6 +12,7 @@ OrgId = NewType("OrgId", str)
 Stream = NewType("Stream", str)
 
 CATALOG_STREAM = Stream("catalog")  # never rename: stored with every event
+ROLLOUT_STREAM = Stream("rollout")  # never rename: stored with every event
 AUDIT_READS_STREAM = Stream("audit-reads")  # never rename: stored with every event
 _ORG_PREFIX = "org-"  # never rename: stored with every event
 _ORG_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}")

@@ -7,9 +7,10 @@ granted or blocked the row is the catalog's blank one, so only what an org has c
 from collections.abc import Iterable
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 
 from domain.catalog import Catalog, Key, Module, is_submodule, module_of
-from domain.decision import DENIED, ENABLED, EXEMPT, TRIAL
+from domain.decision import DENIED, ENABLED, EXEMPT, TRIAL, UNKNOWN_ORG
 from domain.effective import Effective, Lanes, denied_by, effective, inactive_by
 from domain.lanes import Block
 
@@ -39,6 +40,7 @@ class Columns:
         self.keys = tuple(catalog.walk())
         self.place_of: dict[str, int] = {key: place for place, key in enumerate(self.keys)}
         self.modules = {module.key: _Span(module, self.place_of) for module in catalog.modules}
+        self.rendered: dict[str, Any] = {}  # what was made of the catalog
         self.module_at = tuple(module_of(key) for key in self.keys)
 
     @cached_property
@@ -50,6 +52,11 @@ class Columns:
     def blocked(self) -> bytes:
         """The row of an org that is blocked as a whole."""
         return b"".join(span.blocked for span in self.modules.values())
+
+    @cached_property
+    def unknown(self) -> bytes:
+        """The row of an org that is not registered."""
+        return bytes(cell if cell == EXEMPT else UNKNOWN_ORG for cell in self.blank)
 
     def row(self, lanes: Lanes, at: datetime) -> bytes:
         """The cells of one org at an instant."""

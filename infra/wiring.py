@@ -15,6 +15,7 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from domain.actors import Actor, Provenance
+from domain.decision import Enforced
 from domain.ids import CATALOG_STREAM, OrgId, org_of
 from domain.org import Org
 from infra.catalog import default_document
@@ -30,8 +31,10 @@ from projections.audit import follow_audit
 from projections.feed import Feed
 from projections.follower import Follower
 from projections.orgs import fetch_org
+from projections.rows import Rows
 from projections.shelf import Shelf, newest_catalog
 from projections.table import OrgTable
+from projections.watch import Watch
 
 FIRST_START = Provenance(
     actor=Actor(id="entitlements-ledger", type="system"),
@@ -53,6 +56,8 @@ class Parts:
     pool: AsyncConnectionPool
     shelf: Shelf
     table: OrgTable
+    rows: Rows
+    watch: Watch
     feed: Feed
     ledger: Ledger
 
@@ -65,6 +70,7 @@ class Ears:
         self._shelf = shelf
         self._pool = pool
         self.table: OrgTable | None = None
+        self.watch: Watch | None = None
         self.followers: list[Follower] = []
         self._reading: set[asyncio.Task[None]] = set()
 
@@ -74,6 +80,8 @@ class Ears:
     def stream_moved(self, stream: str, *, version: int, position: int) -> None:
         for follower in self.followers:
             follower.wake()
+        if self.watch is not None:
+            self.watch.stream_moved(stream, version=version, position=position)
         org_id = org_of(stream)
         if org_id is not None and self.table is not None:
             self.table.moved(org_id, version=version)
@@ -83,6 +91,8 @@ class Ears:
     def start_over(self) -> None:
         if self.table is not None:
             self.table.clear()
+        if self.watch is not None:
+            self.watch.start_over()
         self._read_catalog(instead=True)
 
     def _read_catalog(self, *, instead: bool = False) -> None:
@@ -165,7 +175,17 @@ async def running(settings: Settings, where: Database) -> AsyncIterator[Parts]:
         ttl_seconds=settings.cache_ttl_seconds,
         monotonic=time.monotonic,
     )
-    ears.table = table
+    rows = Rows(
+        table=table,
+        shelf=shelf,
+        gating=Enforced(),
+        heard=feed.heard,
+        ttl_seconds=settings.cache_ttl_seconds,
+        now=clock.now,
+        monotonic=time.monotonic,
+    )
+    watch = Watch(place=lambda: (feed.epoch, feed.position), current=feed.current)
+    ears.table, ears.watch = table, watch
     follower = Follower(dial, follow=follow_audit, view="audit")
     ears.followers.append(follower)
     journal = Journal(dial, clock=clock)
@@ -181,6 +201,8 @@ async def running(settings: Settings, where: Database) -> AsyncIterator[Parts]:
             pool=pool,
             shelf=shelf,
             table=table,
+            rows=rows,
+            watch=watch,
             feed=feed,
             ledger=ledger,
         )

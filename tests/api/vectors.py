@@ -92,6 +92,10 @@ class Modes:
     modules: Mapping[str, Mode] = field(default_factory=dict)
     version: int = 0
 
+    @property
+    def uniform(self) -> Mode | None:
+        return None if self.modules else self.default
+
     def __call__(self, org: OrgId, module: Key) -> Mode:
         return self.modules.get(module, self.default)
 

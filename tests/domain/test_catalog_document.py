@@ -42,6 +42,9 @@ FULL: Document = document(
 )
 
 
+AT_ITS_END = "nor one that ends in '.*', nor '*'"
+
+
 def problems(given_document: Any) -> list[str]:
     """What is wrong with a document, nothing when it can be read."""
     try:
@@ -226,8 +229,7 @@ def test_a_catalog_without_roles_leaves_everything_to_super_admins() -> None:
         *(
             (
                 {"user": [wrong]},
-                f"role 'user' has {wrong!r}, which is neither a permission, nor one that ends in"
-                " '.*', nor '*'",
+                f"role 'user' has {wrong!r}, which is neither a permission, {AT_ITS_END}",
             )
             for wrong in ("crm*", "*.view", "crm.*.view", "crm.", ".crm", "crm view", "**")
         ),
