@@ -11,11 +11,13 @@ from api.documents import Detail, Problem
 from api.errors import documented
 from api.limits import BodyLimit
 from api.parts import ApiParts
+from api.quick import QuickLane
 from api.routes import (
     admin,
     audit,
     categories,
     commands,
+    decisions,
     directory,
     entitlements,
     history,
@@ -23,6 +25,7 @@ from api.routes import (
     modules,
     operations,
     rollout,
+    watch,
 )
 
 DESCRIPTION = """May this organisation use this module, now, and who said so?
@@ -51,6 +54,7 @@ def create_app(open_parts: Callable[[], AbstractAsyncContextManager[ApiParts]]) 
         lifespan=lifespan,
     )
     errors.install(app)
+    app.add_middleware(QuickLane)  # the first that is added is the innermost
     app.add_middleware(BodyLimit)
     for seed in (entitlements, categories, directory, admin):
         app.include_router(seed.router, responses=documented(Detail, 401, 403, 404, 422, 503))
@@ -62,5 +66,9 @@ def create_app(open_parts: Callable[[], AbstractAsyncContextManager[ApiParts]]) 
     app.include_router(history.router, responses=documented(Problem, 401, 403, 404, 422, 503))
     app.include_router(integrity.router, responses=documented(Problem, 401, 403, 404, 422, 503))
     app.include_router(rollout.router, responses=documented(Problem, 401, 403, 404, 409, 422, 503))
+    app.include_router(
+        decisions.router, responses=documented(Problem, 400, 401, 403, 404, 409, 413, 422, 503)
+    )
+    app.include_router(watch.router, responses=documented(Problem, 401, 403, 422, 503))
     app.include_router(operations.router)
     return app

@@ -22,8 +22,10 @@ from domain.steering import Steer, Steered
 from domain.verified import Verified
 from projections.audit import AuditQuery
 from projections.rollout import Gates, Member
+from projections.rows import Rows
 from projections.shelf import Shelf
 from projections.table import OrgTable
+from projections.watch import Watch
 
 
 class Ledger(Protocol):
@@ -49,6 +51,9 @@ class Histories(Protocol):
 
     async def catalog_at(self, at: datetime) -> Catalog:
         """The catalog in force at an instant, the first one for anything earlier."""
+
+    async def catalog_of(self, version: int) -> Catalog:
+        """One version of the catalog; UnknownCatalogVersion where there is none."""
 
 
 class Audit(Protocol):
@@ -122,6 +127,8 @@ class ApiParts:
 
     ledger: Ledger
     table: OrgTable
+    rows: Rows
+    watch: Watch
     shelf: Shelf
     histories: Histories
     audit: Audit

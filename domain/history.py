@@ -12,6 +12,7 @@ from domain.facts import LedgerEvent
 from domain.ids import OrgId, org_stream
 from domain.lanes import Block, Grant
 from domain.org import Org, rebuild
+from domain.refusals import VersionNotReached
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +78,24 @@ class History:
         return type(self)(
             self.org_id, [entry for entry in self.recorded if entry.recorded_at <= known_at]
         )
+
+    def at_version(self, version: int) -> Self:
+        """The history up to one version of the org.
+
+        Raises:
+            VersionNotReached: it has not got there.
+        """
+        if version > self.version:
+            raise VersionNotReached(self.org_id, wanted=version, current=self.version)
+        return type(self)(
+            self.org_id, [e for e in self.recorded if e.fact.originator_version <= version]
+        )
+
+    @property
+    def standing(self) -> Lanes:
+        """The lanes as the org itself holds them at this version, past ones forgotten."""
+        blank = Org.blank(org_stream(self.org_id))
+        return rebuild(blank, (entry.fact for entry in self.recorded)).lanes
 
     def behind(self, entry: Grant | Block) -> tuple[Recorded, ...]:
         """The facts that made a grant or a block what it is, in order."""

@@ -31,10 +31,12 @@ from domain.lanes import TRIAL_SOURCE, Block, Grant, UsedTrial
 class Org(BaseAggregate[str]):
     """Grants and blocks of one org, as of its `version` (the `org_version`; 0: not registered).
 
-    Of the grants that ended in a slot the last one stays, as the reason of a denial.
+    Of the grants that ended in a slot the last one stays, as the reason of a denial. `position`
+    is the place of its last fact in the whole ledger, 0 where nobody said.
     """
 
     Event = OrgEvent
+    position: int
 
     @classmethod
     def blank(cls, stream: str) -> Self:
@@ -42,6 +44,7 @@ class Org(BaseAggregate[str]):
         org = object.__new__(cls)
         org.__base_init__(stream, 0, BEGINNING)
         org.restore(name="", grants={}, blocks={}, used_trials={})
+        org.position = 0
         return org
 
     def restore(

@@ -9,10 +9,12 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.supervisors import Multiprocess
 
 from api.app import create_app
 from api.parts import ApiParts
+from api.routes.watch import PATH as WATCH
 from infra import demo as demonstration
 from infra.clock import LedgerClock
 from infra.database import database
@@ -49,6 +51,17 @@ def serve(settings: Settings, *, host: str, port: int, workers: int, demo: bool)
             uvicorn.Server(config).run(sockets=[taken])
 
 
+class LettingGo(HttpToolsProtocol):
+    """A connection that does not hold up the end: what would go on for ever is cut off."""
+
+    def shutdown(self) -> None:
+        """See `HttpToolsProtocol.shutdown`, which waits for the answer that is being sent."""
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is not None and cycle.scope["path"] == WATCH:
+            self.transport.abort()
+        super().shutdown()
+
+
 def worker_app() -> FastAPI:
     """The application of one serving process, configured by its environment."""
     return application(Settings.from_environment())
@@ -70,7 +83,14 @@ def application(settings: Settings) -> FastAPI:
 
 def configuration(app: FastAPI | str, **more: Any) -> uvicorn.Config:
     """How every process serves."""
-    return uvicorn.Config(app, access_log=False, log_level="warning", server_header=False, **more)
+    return uvicorn.Config(
+        app,
+        http=LettingGo,
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        **more,
+    )
 
 
 def app_parts(parts: Parts) -> ApiParts:
@@ -78,6 +98,8 @@ def app_parts(parts: Parts) -> ApiParts:
     return ApiParts(
         ledger=parts.ledger,
         table=parts.table,
+        rows=parts.rows,
+        watch=parts.watch,
         shelf=parts.shelf,
         histories=Histories(parts.ledger.reading),
         audit=Audit(parts.ledger.reading),

@@ -24,7 +24,7 @@ def written(org: Org) -> bytes:
     return json.dumps(state, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def read(org_id: OrgId, *, version: int, state: bytes) -> Org:
+def read(org_id: OrgId, *, version: int, state: bytes, position: int = 0) -> Org:
     """The org at `version` whose state `written` wrote."""
     kept = json.loads(state)
     org = Org.blank(org_stream(org_id))
@@ -36,7 +36,7 @@ def read(org_id: OrgId, *, version: int, state: bytes) -> Org:
             Key(key): UsedTrial(**_instants(row)) for key, row in kept["used_trials"].items()
         },
     )
-    org.version = version
+    org.version, org.position = version, position
     org.modified_on = from_iso(kept["decided_at"])
     return org
 
@@ -50,7 +50,7 @@ def copied(org: Org) -> Org:
         blocks=dict(org.blocks),
         used_trials=dict(org.used_trials),
     )
-    copy.version, copy.modified_on = org.version, org.modified_on
+    copy.version, copy.modified_on, copy.position = org.version, org.modified_on, org.position
     return copy
 
 
