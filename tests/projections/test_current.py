@@ -50,7 +50,8 @@ def full() -> Org:
 
 def test_the_state_is_json_that_anybody_can_read() -> None:
     state = json.loads(written(full()))
-    assert list(state) == ["name", "decided_at", "grants", "blocks", "used_trials"]
+    parts = ["name", "decided_at", "grants", "blocks", "used_trials", "ticked", "wake_at"]
+    assert list(state) == parts
     assert state["grants"][0] == {
         "id": "g1",
         "key": "crm",
