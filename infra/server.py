@@ -21,6 +21,7 @@ from infra.integrity.keeper import keeping
 from infra.integrity.verifying import Integrity
 from infra.readiness import readiness
 from infra.settings import Settings
+from infra.ticking import ticking
 from infra.tokens import sign_token, verifier
 from infra.wiring import Parts, opened
 
@@ -62,6 +63,7 @@ def application(settings: Settings) -> FastAPI:
         async with (
             opened(settings) as parts,
             keeping(parts.ledger.reading, directory=settings.data_dir),
+            ticking(parts.ticker, directory=settings.data_dir),
         ):
             yield app_parts(parts)
 

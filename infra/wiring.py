@@ -14,6 +14,7 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
+from consumers.ticker import Ticker
 from domain.actors import Actor, Provenance
 from domain.ids import CATALOG_STREAM, OrgId, org_of
 from domain.org import Org
@@ -55,6 +56,7 @@ class Parts:
     table: OrgTable
     feed: Feed
     ledger: Ledger
+    ticker: Ticker  # not started: that is for processes that stay
 
 
 class Ears:
@@ -65,7 +67,7 @@ class Ears:
         self._shelf = shelf
         self._pool = pool
         self.table: OrgTable | None = None
-        self.followers: list[Follower] = []
+        self.followers: list[Follower | Ticker] = []
         self._reading: set[asyncio.Task[None]] = set()
 
     def told_time(self, now: datetime) -> None:
@@ -170,6 +172,8 @@ async def running(settings: Settings, where: Database) -> AsyncIterator[Parts]:
     ears.followers.append(follower)
     journal = Journal(dial, clock=clock)
     ledger = Ledger(journal=journal, table=table, shelf=shelf, clock=clock, pool=pool)
+    ticker = Ticker(reading=ledger.reading, execute=ledger.execute, seen=table.put, now=clock.now)
+    ears.followers.append(ticker)
     try:
         await ears.read_catalog()
         await feed.start()
@@ -183,8 +187,10 @@ async def running(settings: Settings, where: Database) -> AsyncIterator[Parts]:
             table=table,
             feed=feed,
             ledger=ledger,
+            ticker=ticker,
         )
     finally:
+        await ticker.close()
         await journal.close()
         await follower.close()
         await feed.close()

@@ -13,6 +13,7 @@ from infra.cli.migrate import migrate
 from infra.cli.org import org
 from infra.cli.output import forgive_terminal, print_json, show, wants_json
 from infra.cli.serve import serve
+from infra.cli.ticker import ticker
 from infra.cli.token import token
 from infra.cli.usage import example
 from infra.cli.views import views
@@ -91,6 +92,7 @@ for _command in (
     replay,
     audit,
     views,
+    ticker,
     legacy,
     migrate,
     doctor,
