@@ -23,6 +23,7 @@ from api.routes import (
     modules,
     operations,
     pending,
+    testing,
 )
 
 DESCRIPTION = """May this organisation use this module, now, and who said so?
@@ -33,8 +34,14 @@ RFC 9457 problems with a stable `code`.
 """
 
 
-def create_app(open_parts: Callable[[], AbstractAsyncContextManager[ApiParts]]) -> FastAPI:
-    """An application over the parts that `open_parts` holds open while it serves."""
+def create_app(
+    open_parts: Callable[[], AbstractAsyncContextManager[ApiParts]], *, test_clock: bool = False
+) -> FastAPI:
+    """An application over the parts that `open_parts` holds open while it serves.
+
+    Args:
+        test_clock: with the routes that set the ledger's clock forward, which tests alone need.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -63,4 +70,6 @@ def create_app(open_parts: Callable[[], AbstractAsyncContextManager[ApiParts]]) 
     app.include_router(pending.router, responses=documented(Problem, 401, 403, 404, 422, 503))
     app.include_router(integrity.router, responses=documented(Problem, 401, 403, 404, 422, 503))
     app.include_router(operations.router)
+    if test_clock:
+        app.include_router(testing.router, responses=documented(Problem, 401, 403, 422, 503))
     return app

@@ -44,6 +44,9 @@ class Settings(BaseModel):
     cache_ttl_seconds: Annotated[int, Field(ge=1, le=86_400)] = Field(
         default=300, description="how long a cached entitlement may serve at most"
     )
+    test_clock: bool = Field(
+        default=False, description="let super admins set the ledger's clock forward: tests only"
+    )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:

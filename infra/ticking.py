@@ -39,7 +39,9 @@ async def _tick_in_turn(ticker: Ticker, directory: Path) -> None:
         try:
             await asyncio.to_thread(directory.mkdir, parents=True, exist_ok=True)
             lock = open_lock(directory / _LOCK)
-            while not try_exclusive(lock):
+            while True:
+                if try_exclusive(lock):
+                    break
                 await asyncio.sleep(_LOOK_SECONDS)
         except OSError as error:
             log.info("Ticking without a lock: %s", error)
