@@ -18,6 +18,7 @@ VARIABLES: dict[str, tuple[str, object]] = {
     "LEDGER_JWT_AUDIENCE": ("billing", "billing"),
     "LEDGER_CATALOG_FILE": ("catalog.json", Path("catalog.json")),
     "LEDGER_CACHE_TTL_SECONDS": ("60", 60),
+    "LEDGER_TEST_CLOCK": ("true", True),
 }
 
 
