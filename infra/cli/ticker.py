@@ -12,10 +12,10 @@ from infra.cli.work import over_ledger
 @click.command("ticker", epilog=example("entitlements ticker", "entitlements ticker --once"))
 @click.option("--once", is_flag=True, help="Account for what is due by now, and exit.")
 def ticker(*, once: bool) -> None:
-    """Record the boundaries that time passes, and notices before trials end.
+    """Record the boundaries that time passes.
 
-    Nothing is right because of it: it is for those who follow the log. The server has one, too, and
-    any number may run.
+    With notices before trials end. Nothing is right because of it: it is for those who follow the
+    log. The server has one, too, and any number may run.
     """
     from infra.wiring import Parts
 
