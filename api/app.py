@@ -24,7 +24,9 @@ from api.routes import (
     integrity,
     modules,
     operations,
+    pending,
     rollout,
+    testing,
     watch,
 )
 
@@ -36,8 +38,14 @@ RFC 9457 problems with a stable `code`.
 """
 
 
-def create_app(open_parts: Callable[[], AbstractAsyncContextManager[ApiParts]]) -> FastAPI:
-    """An application over the parts that `open_parts` holds open while it serves."""
+def create_app(
+    open_parts: Callable[[], AbstractAsyncContextManager[ApiParts]], *, test_clock: bool = False
+) -> FastAPI:
+    """An application over the parts that `open_parts` holds open while it serves.
+
+    Args:
+        test_clock: with the routes that set the ledger's clock forward, which tests alone need.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -64,6 +72,7 @@ def create_app(open_parts: Callable[[], AbstractAsyncContextManager[ApiParts]]) 
     app.include_router(audit.router, responses=documented(Problem, 401, 403, 422, 503))
     app.include_router(modules.router, responses=documented(Problem, 401, 403, 422, 503))
     app.include_router(history.router, responses=documented(Problem, 401, 403, 404, 422, 503))
+    app.include_router(pending.router, responses=documented(Problem, 401, 403, 404, 422, 503))
     app.include_router(integrity.router, responses=documented(Problem, 401, 403, 404, 422, 503))
     app.include_router(rollout.router, responses=documented(Problem, 401, 403, 404, 409, 422, 503))
     app.include_router(
@@ -71,4 +80,6 @@ def create_app(open_parts: Callable[[], AbstractAsyncContextManager[ApiParts]]) 
     )
     app.include_router(watch.router, responses=documented(Problem, 401, 403, 422, 503))
     app.include_router(operations.router)
+    if test_clock:
+        app.include_router(testing.router, responses=documented(Problem, 401, 403, 422, 503))
     return app

@@ -112,6 +112,13 @@ class Clock(Protocol):
         """Aware, in UTC, and never earlier than before."""
 
 
+class TestClock(Protocol):
+    """The port to a clock that may be set forward, in test mode."""
+
+    async def advance(self, *, to: datetime) -> Sequence[str]:
+        """Set the clock to an instant after now; answers for what it was waited."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
     """One line of readiness; `facts` are numbers a person on call wants to see."""
@@ -138,6 +145,7 @@ class ApiParts:
     clock: Clock
     tokens: TokenVerifier
     readiness: Callable[[], Awaitable[list[Check]]]
+    test_clock: TestClock | None = None
 
 
 def parts_of(request: Request) -> ApiParts:

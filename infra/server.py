@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -23,6 +24,8 @@ from infra.integrity.keeper import keeping
 from infra.integrity.verifying import Integrity
 from infra.readiness import readiness
 from infra.settings import Settings
+from infra.testing import WARNING, SettableClock, check_workers
+from infra.ticking import ticking
 from infra.tokens import sign_token, verifier
 from infra.wiring import Parts, opened
 
@@ -36,7 +39,11 @@ def serve(settings: Settings, *, host: str, port: int, workers: int, demo: bool)
 
     Raises:
         AddressInUse: the port is taken.
+        SettingsProblem: a test clock is wanted, and each process has a clock of its own.
     """
+    if settings.test_clock:
+        check_workers(workers)
+        print(WARNING, file=sys.stderr, flush=True)  # noqa: T201 - nobody may overlook it
     verifier(
         settings, clock=LedgerClock()
     )  # so that an unusable key is told before anything starts
@@ -75,10 +82,11 @@ def application(settings: Settings) -> FastAPI:
         async with (
             opened(settings) as parts,
             keeping(parts.ledger.reading, directory=settings.data_dir),
+            ticking(parts.ticker, directory=settings.data_dir),
         ):
             yield app_parts(parts)
 
-    return create_app(open_parts)
+    return create_app(open_parts, test_clock=settings.test_clock)
 
 
 def configuration(app: FastAPI | str, **more: Any) -> uvicorn.Config:
@@ -109,6 +117,7 @@ def app_parts(parts: Parts) -> ApiParts:
         clock=parts.clock,
         tokens=verifier(parts.settings, clock=parts.clock),
         readiness=partial(readiness, parts),
+        test_clock=SettableClock(parts) if parts.settings.test_clock else None,
     )
 
 

@@ -15,6 +15,7 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from consumers.ticker import Ticker
 from domain.actors import Actor, Provenance
 from domain.ids import CATALOG_STREAM, ROLLOUT_STREAM, OrgId, org_of
 from domain.org import Org
@@ -68,6 +69,7 @@ class Parts:
     gates: Gates
     switch: Switch
     rollouts: Rollouts
+    ticker: Ticker  # not started: that is for processes that stay
 
 
 class Ears:
@@ -82,7 +84,7 @@ class Ears:
         self._pool = pool
         self.table: OrgTable | None = None
         self.watch: Watch | None = None
-        self.followers: list[Follower] = []
+        self.followers: list[Follower | Ticker] = []
         self._reading: set[asyncio.Task[None]] = set()
 
     def told_time(self, now: datetime) -> None:
@@ -220,6 +222,8 @@ async def running(settings: Settings, where: Database) -> AsyncIterator[Parts]:
     steering = Steering(
         journal=journal, gates=gates, shelf=shelf, clock=clock, reading=ledger.reading
     )
+    ticker = Ticker(reading=ledger.reading, execute=ledger.execute, seen=table.put, now=clock.now)
+    ears.followers.append(ticker)
     try:
         switch.start()
         await ears.read_catalog()
@@ -240,9 +244,11 @@ async def running(settings: Settings, where: Database) -> AsyncIterator[Parts]:
             gates=gates,
             switch=switch,
             rollouts=Rollouts(ledger.reading, steering=steering),
+            ticker=ticker,
         )
     finally:
         await switch.close()
+        await ticker.close()
         await journal.close()
         await follower.close()
         await feed.close()
