@@ -11,18 +11,23 @@ from api.documents import Detail, Problem
 from api.errors import documented
 from api.limits import BodyLimit
 from api.parts import ApiParts
+from api.quick import QuickLane
 from api.routes import (
     admin,
     audit,
     categories,
     commands,
+    decisions,
     directory,
     entitlements,
     history,
     integrity,
     modules,
     operations,
+    pending,
     rollout,
+    testing,
+    watch,
 )
 
 DESCRIPTION = """May this organisation use this module, now, and who said so?
@@ -33,8 +38,14 @@ RFC 9457 problems with a stable `code`.
 """
 
 
-def create_app(open_parts: Callable[[], AbstractAsyncContextManager[ApiParts]]) -> FastAPI:
-    """An application over the parts that `open_parts` holds open while it serves."""
+def create_app(
+    open_parts: Callable[[], AbstractAsyncContextManager[ApiParts]], *, test_clock: bool = False
+) -> FastAPI:
+    """An application over the parts that `open_parts` holds open while it serves.
+
+    Args:
+        test_clock: with the routes that set the ledger's clock forward, which tests alone need.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -51,6 +62,7 @@ def create_app(open_parts: Callable[[], AbstractAsyncContextManager[ApiParts]]) 
         lifespan=lifespan,
     )
     errors.install(app)
+    app.add_middleware(QuickLane)  # the first that is added is the innermost
     app.add_middleware(BodyLimit)
     for seed in (entitlements, categories, directory, admin):
         app.include_router(seed.router, responses=documented(Detail, 401, 403, 404, 422, 503))
@@ -60,7 +72,14 @@ def create_app(open_parts: Callable[[], AbstractAsyncContextManager[ApiParts]]) 
     app.include_router(audit.router, responses=documented(Problem, 401, 403, 422, 503))
     app.include_router(modules.router, responses=documented(Problem, 401, 403, 422, 503))
     app.include_router(history.router, responses=documented(Problem, 401, 403, 404, 422, 503))
+    app.include_router(pending.router, responses=documented(Problem, 401, 403, 404, 422, 503))
     app.include_router(integrity.router, responses=documented(Problem, 401, 403, 404, 422, 503))
     app.include_router(rollout.router, responses=documented(Problem, 401, 403, 404, 409, 422, 503))
+    app.include_router(
+        decisions.router, responses=documented(Problem, 400, 401, 403, 404, 409, 413, 422, 503)
+    )
+    app.include_router(watch.router, responses=documented(Problem, 401, 403, 422, 503))
     app.include_router(operations.router)
+    if test_clock:
+        app.include_router(testing.router, responses=documented(Problem, 401, 403, 422, 503))
     return app

@@ -10,6 +10,7 @@ from domain.catalog import Catalog, Key
 from domain.commands import (
     ApplyBundle,
     BlockAccess,
+    CancelScheduled,
     Command,
     ConvertTrial,
     ExtendTrial,
@@ -198,6 +199,15 @@ class SetSubmoduleBody(Body):
 
     def commands(self, catalog: Catalog) -> Sequence[Command]:
         return [SetSubmodule(key=catalog.resolve(self.key), enabled=self.enabled)]
+
+
+class CancelScheduledBody(Body):
+    """Cancel a scheduled change before its instant."""
+
+    change_id: Name
+
+    def commands(self, catalog: Catalog) -> Sequence[Command]:
+        return [CancelScheduled(change_id=self.change_id)]
 
 
 class ApplyBundleBody(Body):

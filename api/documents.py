@@ -4,6 +4,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.documents_decisions import ReplayedDecision
+
 
 class Detail(BaseModel):
     """An error on a route of the seed."""
@@ -227,6 +229,7 @@ class Explained(BaseModel):
     steps: list[Step]
     would_grant: list[str]
     next_change: NextChange | None
+    decision: ReplayedDecision | None = None
 
 
 class Interval(BaseModel):

@@ -22,8 +22,10 @@ from domain.steering import Steer, Steered
 from domain.verified import Verified
 from projections.audit import AuditQuery
 from projections.rollout import Gates, Member
+from projections.rows import Rows
 from projections.shelf import Shelf
 from projections.table import OrgTable
+from projections.watch import Watch
 
 
 class Ledger(Protocol):
@@ -49,6 +51,9 @@ class Histories(Protocol):
 
     async def catalog_at(self, at: datetime) -> Catalog:
         """The catalog in force at an instant, the first one for anything earlier."""
+
+    async def catalog_of(self, version: int) -> Catalog:
+        """One version of the catalog; UnknownCatalogVersion where there is none."""
 
 
 class Audit(Protocol):
@@ -107,6 +112,13 @@ class Clock(Protocol):
         """Aware, in UTC, and never earlier than before."""
 
 
+class TestClock(Protocol):
+    """The port to a clock that may be set forward, in test mode."""
+
+    async def advance(self, *, to: datetime) -> Sequence[str]:
+        """Set the clock to an instant after now; answers for what it was waited."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
     """One line of readiness; `facts` are numbers a person on call wants to see."""
@@ -122,6 +134,8 @@ class ApiParts:
 
     ledger: Ledger
     table: OrgTable
+    rows: Rows
+    watch: Watch
     shelf: Shelf
     histories: Histories
     audit: Audit
@@ -131,6 +145,7 @@ class ApiParts:
     clock: Clock
     tokens: TokenVerifier
     readiness: Callable[[], Awaitable[list[Check]]]
+    test_clock: TestClock | None = None
 
 
 def parts_of(request: Request) -> ApiParts:

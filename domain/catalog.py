@@ -1,6 +1,6 @@
 """What can be granted: modules of three kinds, their submodules, and bundles of modules."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cached_property
@@ -84,6 +84,9 @@ class Catalog:
     longest_trial_days: int
     modules: tuple[Module, ...]
     bundles: tuple[Bundle, ...] = field(default=())
+    role_permissions: Mapping[str, tuple[str, ...]] = field(
+        default_factory=lambda: {"super_admin": ("*",)}, hash=False
+    )
 
     @cached_property
     def by_key(self) -> dict[Key, Module]:

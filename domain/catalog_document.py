@@ -14,6 +14,7 @@ from domain.catalog_form import misshapen
 from domain.refusals import InvalidCatalog
 
 _SNAKE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+_PERMISSION = re.compile(r"\*|[A-Za-z0-9_\-]+([.:][A-Za-z0-9_\-]+)*(\.\*)?")
 _LONGEST_TRIAL_DAYS = 90
 _MOST_TRIAL_DAYS = 3650
 
@@ -39,6 +40,7 @@ def read_catalog(document: Mapping[str, Any], *, version: int) -> Catalog:
             longest_trial_days=document.get("longest_trial_days", _LONGEST_TRIAL_DAYS),
             modules=tuple(_module(entry) for entry in document["modules"]),
             bundles=tuple(_bundle(entry) for entry in document.get("bundles", ())),
+            **_roles(document),
         )
         problems = list(_problems(catalog))
         if not problems:
@@ -54,6 +56,7 @@ def write_catalog(catalog: Catalog) -> dict[str, Any]:
         "bundles": [
             {**asdict(bundle), "modules": list(bundle.modules)} for bundle in catalog.bundles
         ],
+        "role_permissions": {role: list(may) for role, may in catalog.role_permissions.items()},
     }
 
 
@@ -117,6 +120,12 @@ def _bundle(entry: Mapping[str, Any]) -> Bundle:
     )
 
 
+def _roles(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What each role may by itself; a document that does not say leaves it at the catalog's."""
+    said = document.get("role_permissions")
+    return {} if said is None else {"role_permissions": {r: tuple(m) for r, m in said.items()}}
+
+
 def _problems(catalog: Catalog) -> Iterator[str]:
     if not 1 <= catalog.longest_trial_days <= _MOST_TRIAL_DAYS:
         yield f"longest_trial_days must be 1 to {_MOST_TRIAL_DAYS}"
@@ -137,6 +146,21 @@ def _problems(catalog: Catalog) -> Iterator[str]:
                 yield f"bundle '{bundle.key}' names the unknown module '{key}'"
             if n > 1:
                 yield f"bundle '{bundle.key}' names the module '{key}' {n} times"
+    yield from _role_problems(catalog)
+
+
+def _role_problems(catalog: Catalog) -> Iterator[str]:
+    for role, permissions in catalog.role_permissions.items():
+        if not _SNAKE.fullmatch(role):
+            yield f"'{role}' is not a role in lower snake case"
+        for permission, n in Counter(permissions).items():
+            if not _PERMISSION.fullmatch(permission):
+                yield (
+                    f"role '{role}' has {permission!r}, which is neither a permission, "
+                    "nor one that ends in '.*', nor '*'"
+                )
+            if n > 1:
+                yield f"role '{role}' has the permission '{permission}' {n} times"
 
 
 def _misspelt(catalog: Catalog) -> Iterator[str]:
@@ -199,4 +223,8 @@ def _entries(catalog: Catalog | None) -> dict[str, dict[str, Any]]:
         entries[module.key] = entry
         entries |= {key: asdict(sub) for key, sub in module.by_submodule.items()}
     entries |= {f"bundle:{bundle.key}": asdict(bundle) for bundle in catalog.bundles}
+    entries |= {
+        f"role:{role}": {"permissions": permissions}
+        for role, permissions in catalog.role_permissions.items()
+    }
     return entries

@@ -6,7 +6,8 @@
               "is_active"?, "aliases"?, "submodules"?: [{"id", "key", "display_name",
               "description"?, "menu_path"?, "permission"?, "sort_order", "is_active"?,
               "aliases"?, "default"?: "on" | "off"}]}],
- "bundles"?: [{"key", "display_name", "description"?, "modules": [key]}]}
+ "bundles"?: [{"key", "display_name", "description"?, "modules": [key]}],
+ "role_permissions"?: {role: [permission]}}
 ```
 """
 
@@ -44,7 +45,13 @@ _MODULE = {
     "submodules?": [_SUBMODULE],
 }
 _BUNDLE = {"key": str, "display_name": str, "description?": str | None, "modules": [str]}
-_DOCUMENT = {"longest_trial_days?": int, "modules": [_MODULE], "bundles?": [_BUNDLE]}
+_ANY_NAME = "*"
+_DOCUMENT = {
+    "longest_trial_days?": int,
+    "modules": [_MODULE],
+    "bundles?": [_BUNDLE],
+    "role_permissions?": {_ANY_NAME: [str]},
+}
 
 _WORDS: dict[Any, str] = {
     str: "text",
@@ -85,6 +92,10 @@ def _object(value: object, form: Mapping[str, Any], *, at: str) -> Iterator[str]
         yield f"{at or 'the document'} is {_word(value)}, not an object"
         return
     for name, inner in form.items():
+        if name == _ANY_NAME:
+            for each, item in value.items():
+                yield from _value(item, inner, at=f"{at}.{each[:_SHOWN]}")
+            continue
         field = name.removesuffix("?")
         if field in value:
             yield from _value(value[field], inner, at=f"{at}.{field}" if at else field)

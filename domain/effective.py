@@ -152,7 +152,7 @@ def denied_by(lanes: Lanes, catalog: Catalog, key: Key, at: datetime) -> str | N
         return "blocked"
     if is_submodule(key) and effective(lanes, catalog, module_of(key), at) is Effective.DISABLED:
         return "parent_disabled"
-    return _inactive_by(lanes.grants.get(key, ()), at)
+    return inactive_by(lanes.grants.get(key, ()), at)
 
 
 def last_ended(grants: Iterable[Grant], at: datetime) -> Grant | None:
@@ -161,7 +161,8 @@ def last_ended(grants: Iterable[Grant], at: datetime) -> Grant | None:
     return max(past, key=lambda grant: (grant.ends or at, grant.id), default=None)
 
 
-def _inactive_by(grants: Collection[Grant], at: datetime) -> str:
+def inactive_by(grants: Collection[Grant], at: datetime) -> str:
+    """Why none of a key's grants is active: of several that ended the last one tells."""
     last = last_ended(grants, at)
     if last is None:
         return "not_yet_active" if any(grant.live(at) for grant in grants) else "not_granted"

@@ -9,7 +9,7 @@ from eventsourcing.domain import CanMutateAggregate, MetaDomainEvent
 from domain.actors import Provenance
 from domain.catalog import Key
 from domain.ids import uuid7
-from domain.lanes import Category, EndedBy, Scope
+from domain.lanes import Category, Edge, EndedBy, Scope
 
 
 class LedgerEvent(CanMutateAggregate[str], metaclass=MetaDomainEvent):
@@ -145,6 +145,54 @@ class AccessUnblocked(OrgEvent):
     scope: Scope
     key: Key | None
     category: Category
+
+
+class ScheduleCancelled(OrgEvent):
+    """What was to begin or end at `cancelled` will not; `[starts, ends)` are its terms from now on.
+
+    A start that was cancelled leaves an empty interval: the grant or block never begins.
+    """
+
+    TOPIC = "entitlements.ScheduleCancelled.v1"
+
+    grant_id: str | None
+    block_id: str | None
+    scope: Scope | None
+    key: Key | None
+    category: Category | None
+    source: str | None
+    source_ref: str | None
+    edge: Edge
+    cancelled: datetime
+    starts: datetime
+    ends: datetime | None
+    ended_by: EndedBy | None
+
+
+class BoundaryCrossed(OrgEvent):
+    """Time passed `boundaries`; everything up to `boundary`, the last one, is accounted for.
+
+    `changed` has the states before and after of each key whose effective state is another. That it
+    is so needs no fact: this one is for those who would rather hear of it than work it out.
+    """
+
+    TOPIC = "entitlements.BoundaryCrossed.v1"
+
+    boundary: datetime
+    boundaries: list[str]
+    changed: dict[str, list[str]]
+
+
+class TrialEnding(OrgEvent):
+    """The trial of `key` has at most `days` days left; what is due up to `boundary` was told."""
+
+    TOPIC = "entitlements.TrialEnding.v1"
+
+    grant_id: str
+    key: Key
+    ends_at: datetime
+    days: int
+    boundary: datetime
 
 
 class CatalogPublished(LedgerEvent):

@@ -7,6 +7,7 @@ Source: `semantics.md`, "Rollout".
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from hashlib import sha256
 from typing import Literal, NamedTuple, Self, get_args
 
@@ -50,6 +51,17 @@ class Gating:
     forced_orgs: Mapping[OrgId, Mode] = field(default_factory=dict)
     share: int = EVERYBODY
     default: Mode = "off"
+
+    @cached_property
+    def uniform(self) -> Mode | None:
+        """The mode where it is the same for every org and module, so that nobody need ask."""
+        if self.killed or self.killed_here:
+            return "off"
+        if self.exempt_modules or self.exempt_orgs or self.forced_orgs:
+            return None
+        if self.share == EVERYBODY:
+            return "enforce"
+        return self.default if self.share == 0 else None
 
     def ruling(self, org: OrgId, module: Key) -> Ruling:
         """How decisions on `module` are taken for `org`, by the first rule that applies."""

@@ -8,10 +8,11 @@ from typing import Self
 
 from domain.catalog import Catalog, Key, module_of
 from domain.effective import Effective, Lanes, denied_by, effective
-from domain.facts import LedgerEvent
+from domain.facts import LedgerEvent, TrialEnding
 from domain.ids import OrgId, org_stream
 from domain.lanes import Block, Grant
 from domain.org import Org, rebuild
+from domain.refusals import VersionNotReached
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +25,13 @@ class Recorded:
 
 
 class _Unforgetting(Org):
-    """The same facts, but ended grants and lifted blocks stay."""
+    """The same facts, but ended grants and lifted blocks stay.
+
+    What is accounted for is no matter of the past, and would cost a look at all of them.
+    """
+
+    def _pass(self, at: datetime) -> None:
+        """See `Org`."""
 
     def _open(self, grant: Grant, *, at: datetime) -> None:
         self.grants[grant.id] = grant
@@ -78,6 +85,24 @@ class History:
             self.org_id, [entry for entry in self.recorded if entry.recorded_at <= known_at]
         )
 
+    def at_version(self, version: int) -> Self:
+        """The history up to one version of the org.
+
+        Raises:
+            VersionNotReached: it has not got there.
+        """
+        if version > self.version:
+            raise VersionNotReached(self.org_id, wanted=version, current=self.version)
+        return type(self)(
+            self.org_id, [e for e in self.recorded if e.fact.originator_version <= version]
+        )
+
+    @property
+    def standing(self) -> Lanes:
+        """The lanes as the org itself holds them at this version, past ones forgotten."""
+        blank = Org.blank(org_stream(self.org_id))
+        return rebuild(blank, (entry.fact for entry in self.recorded)).lanes
+
     def behind(self, entry: Grant | Block) -> tuple[Recorded, ...]:
         """The facts that made a grant or a block what it is, in order."""
         return self._by_subject.get(entry.id, ())
@@ -86,6 +111,8 @@ class History:
     def _by_subject(self) -> dict[str, tuple[Recorded, ...]]:
         found: dict[str, list[Recorded]] = {}
         for entry in self.recorded:
+            if isinstance(entry.fact, TrialEnding):  # it tells of a trial and makes nothing of it
+                continue
             for field in ("grant_id", "trial_id", "block_id"):
                 subject = getattr(entry.fact, field, None)
                 if subject is not None:
@@ -114,7 +141,7 @@ class History:
         edges = sorted({self.recorded[0].fact.timestamp, *_instants(concerned)})
         spans: list[Span] = []
         for starts, ends in zip(edges, [*edges[1:], None], strict=True):
-            changed = [entry for entry in concerned if starts in (entry.starts, entry.ends)]
+            changed = [e for e in concerned if e.begins and starts in (e.starts, e.ends)]
             span = Span(
                 key=key,
                 state=effective(lanes, catalog, key, starts),

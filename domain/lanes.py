@@ -11,8 +11,10 @@ from domain.refusals import InvalidSource
 
 GrantKind = Literal["full", "trial"]
 Scope = Literal["org", "module", "submodule"]
+Edge = Literal["starts", "ends"]
 Category = Literal["suspension", "compliance", "admin_off", "abuse"]
-EndedBy = Literal["revoked", "superseded", "converted"]
+EndedBy = Literal["revoked", "superseded", "converted", "cancelled"]
+End = tuple[datetime | None, EndedBy | None]
 Slot = tuple[Key, str, str | None]  # key, source and reference
 
 CATEGORIES: tuple[Category, ...] = get_args(Category)
@@ -40,7 +42,11 @@ def valid_source(source: str, *, trial: bool = False) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """Access to `key` in `[starts, ends)` from one source; `ended_by` says what cut it short."""
+    """Access to `key` in `[starts, ends)` from one source; `ended_by` says what cut it short.
+
+    `ends_before` are the ends it had before it was to be cut short later, the first one first: what
+    is left of them holds again when that is cancelled. `cancelled_end` is the last that was.
+    """
 
     id: str
     key: Key
@@ -50,6 +56,8 @@ class Grant:
     starts: datetime
     ends: datetime | None
     ended_by: EndedBy | None = None
+    ends_before: tuple[End, ...] = ()
+    cancelled_end: datetime | None = None
 
     @property
     def slot(self) -> Slot:
@@ -59,6 +67,11 @@ class Grant:
     def active(self, at: datetime) -> bool:
         return covers(self.starts, self.ends, at)
 
+    @property
+    def begins(self) -> bool:
+        """Whether it is ever active; what was taken back before its start is not."""
+        return self.ends is None or self.starts < self.ends
+
     def live(self, at: datetime) -> bool:
         """Active or still to come."""
         return self.ends is None or (at < self.ends and self.starts < self.ends)
@@ -66,7 +79,10 @@ class Grant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """No access in `[starts, ends)` to the whole org, a module or a submodule."""
+    """No access in `[starts, ends)` to the whole org, a module or a submodule.
+
+    `cancelled_end` is the end it had, where that was cancelled.
+    """
 
     id: str
     scope: Scope
@@ -74,6 +90,7 @@ class Block:
     category: Category
     starts: datetime
     ends: datetime | None
+    cancelled_end: datetime | None = None
 
     @property
     def slot(self) -> tuple[Scope, Key | None, Category]:
@@ -82,6 +99,11 @@ class Block:
 
     def active(self, at: datetime) -> bool:
         return covers(self.starts, self.ends, at)
+
+    @property
+    def begins(self) -> bool:
+        """Whether it is ever active; what was taken back before its start is not."""
+        return self.ends is None or self.starts < self.ends
 
     def live(self, at: datetime) -> bool:
         """Active or still to come."""

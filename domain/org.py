@@ -1,8 +1,8 @@
 """One org: the state its facts add up to, and the only function that adds one to it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Self
 
 from eventsourcing.domain import BaseAggregate
@@ -13,35 +13,47 @@ from domain.effective import Lanes, last_ended
 from domain.facts import (
     AccessBlocked,
     AccessUnblocked,
+    BoundaryCrossed,
     GrantEnded,
     LedgerEvent,
     ModuleGranted,
     OrgEvent,
     OrgRegistered,
+    ScheduleCancelled,
     TrialConverted,
+    TrialEnding,
     TrialExtended,
     TrialStarted,
     common,
 )
 from domain.ids import OrgId, org_of
 from domain.instants import BEGINNING
-from domain.lanes import TRIAL_SOURCE, Block, Grant, UsedTrial
+from domain.lanes import TRIAL_SOURCE, Block, End, Grant, UsedTrial
+from domain.wakes import first_wake, wakes_of
+
+NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class Org(BaseAggregate[str]):
     """Grants and blocks of one org, as of its `version` (the `org_version`; 0: not registered).
 
-    Of the grants that ended in a slot the last one stays, as the reason of a denial.
+    Of the grants that ended in a slot the last one stays, as the reason of a denial. Boundaries are
+    accounted for up to `ticked`: there were none, or a fact says that time passed them. `position`
+    is the place of its last fact in the whole ledger, 0 where nobody said.
     """
 
     Event = OrgEvent
+    position: int
 
     @classmethod
     def blank(cls, stream: str) -> Self:
         """The org before its first fact."""
         org = object.__new__(cls)
         org.__base_init__(stream, 0, BEGINNING)
-        org.restore(name="", grants={}, blocks={}, used_trials={})
+        org.restore(
+            name="", grants={}, blocks={}, used_trials={}, ticked=BEGINNING, quiet_until=NEVER
+        )
+        org.position = 0
         return org
 
     def restore(
@@ -51,12 +63,20 @@ class Org(BaseAggregate[str]):
         grants: dict[str, Grant],
         blocks: dict[str, Block],
         used_trials: dict[Key, UsedTrial],
+        ticked: datetime,
+        quiet_until: datetime,
     ) -> None:
-        """Take over a state that facts once added up to."""
+        """Take over a state that facts once added up to.
+
+        Args:
+            quiet_until: nothing is due after `ticked` and before this.
+        """
         self.name = name
         self.grants = grants
         self.blocks = blocks
         self.used_trials = used_trials
+        self.ticked = ticked
+        self.quiet_until = quiet_until  # spares looking through everything for each fact
 
     @property
     def org_id(self) -> OrgId:
@@ -73,6 +93,23 @@ class Org(BaseAggregate[str]):
         """Grants and blocks as they stand, arranged for asking."""
         return Lanes.of(self.grants.values(), self.blocks.values())
 
+    def entries(self) -> Iterator[Grant | Block]:
+        """Every grant and every block."""
+        yield from self.grants.values()
+        yield from self.blocks.values()
+
+    @property
+    def wake_at(self) -> datetime | None:
+        """When something is next to be accounted for, a boundary or a notice; None: never."""
+        found = first_wake(self.entries(), after=self.ticked)
+        self.quiet_until = found or NEVER
+        return found
+
+    def due(self, *, until: datetime) -> list[datetime]:
+        """The boundaries and notices up to `until` that are not yet accounted for, ascending."""
+        every = {at for entry in self.entries() for at in wakes_of(entry)}
+        return sorted(at for at in every if self.ticked < at <= until)
+
     def record(
         self,
         fact: type[LedgerEvent],
@@ -87,6 +124,7 @@ class Org(BaseAggregate[str]):
 
     def evolve(self, fact: LedgerEvent) -> None:
         """Add one fact to the state. Never decides, never raises, never asks for the time."""
+        self._pass(fact.timestamp)
         match fact:
             case OrgRegistered():
                 self.name = fact.name
@@ -96,19 +134,32 @@ class Org(BaseAggregate[str]):
                 self._open(_started(fact), at=fact.timestamp)
                 self._remember_trial(fact.grant_id)
             case TrialExtended():
-                self._change(fact.grant_id, ends=fact.ends_at, ended_by=None)
+                self._change(fact.grant_id, ends=fact.ends_at, ended_by=None, ends_before=())
                 self._remember_trial(fact.grant_id)
             case TrialConverted():
-                self._change(fact.trial_id, ends=fact.effective_at, ended_by="converted")
+                self._change(
+                    fact.trial_id, ends=fact.effective_at, ended_by="converted", ends_before=()
+                )
                 self._remember_trial(fact.trial_id)
                 self._open(_converted(fact), at=fact.timestamp)
             case GrantEnded():
-                self._change(fact.grant_id, ends=fact.effective_at, ended_by=fact.ended_by)
+                self._cut(fact)
                 self._remember_trial(fact.grant_id)
             case AccessBlocked():
                 self._raise(_blocked(fact), at=fact.timestamp)
             case AccessUnblocked():
                 self._lift(fact.block_id, at=fact.effective_at)
+            case ScheduleCancelled():
+                self._take_back(fact)
+            case BoundaryCrossed() | TrialEnding():
+                self.ticked = max(self.ticked, fact.boundary)
+
+    def _pass(self, at: datetime) -> None:
+        """Time went on to `at`: with no boundary and no notice between, or one that is now due."""
+        if self.quiet_until <= at and self.ticked < at:
+            self.quiet_until = first_wake(self.entries(), after=self.ticked) or NEVER
+        if at < self.quiet_until:
+            self.ticked = max(self.ticked, at)
 
     def _open(self, grant: Grant, *, at: datetime) -> None:
         ended = [g for g in self.grants.values() if g.slot == grant.slot and not g.live(at)]
@@ -116,20 +167,66 @@ class Org(BaseAggregate[str]):
         for earlier in ended:
             if earlier is not reason:
                 del self.grants[earlier.id]
-        self.grants[grant.id] = grant
+        self._put(grant)
+
+    def _put(self, entry: Grant | Block) -> None:
+        if isinstance(entry, Grant):
+            self.grants[entry.id] = entry
+        else:
+            self.blocks[entry.id] = entry
+        self.quiet_until = min(
+            [self.quiet_until, *(at for at in wakes_of(entry) if at > self.ticked)]
+        )
 
     def _raise(self, block: Block, *, at: datetime) -> None:
         for earlier in [b for b in self.blocks.values() if b.slot == block.slot]:
             if not earlier.live(at):
                 del self.blocks[earlier.id]
-        self.blocks[block.id] = block
+        self._put(block)
 
     def _lift(self, block_id: str, *, at: datetime) -> None:
         self.blocks.pop(block_id, None)
 
     def _change(self, grant_id: str, **terms: Any) -> None:
         if grant_id in self.grants:
-            self.grants[grant_id] = replace(self.grants[grant_id], **terms)
+            self._put(replace(self.grants[grant_id], **terms))
+
+    def _cut(self, fact: GrantEnded) -> None:
+        grant = self.grants.get(fact.grant_id)
+        if grant is not None:
+            later = fact.effective_at > fact.timestamp
+            before: tuple[End, ...] = (*grant.ends_before, (grant.ends, grant.ended_by))
+            self._change(
+                grant.id,
+                ends=fact.effective_at,
+                ended_by=fact.ended_by,
+                ends_before=before if later else (),
+            )
+
+    def _take_back(self, fact: ScheduleCancelled) -> None:
+        if fact.block_id in self.blocks:
+            block = replace(self.blocks[fact.block_id], starts=fact.starts, ends=fact.ends)
+            self._put(replace(block, cancelled_end=_cancelled_end(fact)))
+        grant = self.grants.get(fact.grant_id or "")
+        if grant is None:
+            return
+        self._change(
+            grant.id,
+            starts=fact.starts,
+            ends=fact.ends,
+            ended_by=fact.ended_by,
+            ends_before=_later_than(fact.ends, grant.ends_before),
+            cancelled_end=_cancelled_end(fact) or grant.cancelled_end,
+        )
+        if grant.kind == "trial":
+            self._recall_trial(grant.key)
+
+    def _recall_trial(self, key: Key) -> None:
+        """The trial of `key` that began last is the used one; one that never will is none."""
+        self.used_trials.pop(key, None)
+        trials = [g for g in self.grants.values() if g.key == key and g.kind == "trial"]
+        for trial in sorted((t for t in trials if t.begins), key=lambda trial: trial.starts):
+            self._remember_trial(trial.id)
 
     def _remember_trial(self, grant_id: str) -> None:
         trial = self.grants.get(grant_id)
@@ -144,6 +241,14 @@ def rebuild(org: Org, facts: Iterable[LedgerEvent]) -> Org:
     for fact in facts:
         fact.mutate(org)
     return org
+
+
+def _cancelled_end(fact: ScheduleCancelled) -> datetime | None:
+    return fact.cancelled if fact.edge == "ends" else None
+
+
+def _later_than(end: datetime | None, ends: Iterable[End]) -> tuple[End, ...]:
+    return tuple((at, by) for at, by in ends if end is not None and (at is None or at > end))
 
 
 def _granted(fact: ModuleGranted) -> Grant:

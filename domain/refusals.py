@@ -8,7 +8,7 @@ Refusal
 │   ├── UnknownKey · UnknownBundle · InvalidCatalog
 │   └── IdempotencyKeyReused · PlanMismatch
 ├── Absent                   what was named does not exist
-│   └── UnknownOrg · UnknownBlock
+│   └── UnknownOrg · UnknownBlock · UnknownCatalogVersion
 ├── Contradicted             the present state does not allow it
 │   ├── GrantConflict · BlockConflict · OrgAlreadyRegistered
 │   ├── TrialAlreadyUsed · TrialNotRunning · AlreadyEnabled · NotLater
@@ -212,6 +212,13 @@ class UnknownBlock(Absent):
 
     def __init__(self, block_id: str) -> None:
         super().__init__(f"This organisation has no block '{block_id}'.", block_id=block_id)
+
+
+class UnknownCatalogVersion(Absent):
+    code = "unknown_catalog_version"
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"No version {version} of the catalog was published.", version=version)
 
 
 class GrantConflict(Contradicted):

@@ -25,13 +25,18 @@ class LedgerClock:
         self._at = monotonic()
         self._told = wall()
         self._latest = BEGINNING
+        self._ahead = timedelta(0)
 
     def tell(self, database_time: datetime) -> None:
         """Take over what the database says the time is."""
         self._told, self._at = database_time, self._monotonic()
 
+    def advance(self, by: timedelta) -> None:
+        """Run ahead of the database by so much more from now on; for the test clock alone."""
+        self._ahead += by
+
     def now(self) -> datetime:
         """The ledger's time, aware and in UTC."""
         elapsed = timedelta(seconds=self._monotonic() - self._at)
-        self._latest = max(self._latest, self._told + elapsed)
+        self._latest = max(self._latest, self._told + elapsed + self._ahead)
         return self._latest

@@ -8,7 +8,7 @@ from typing import Any
 from domain.catalog import Catalog, Key
 from domain.history import History, Recorded
 from domain.ids import OrgId
-from domain.refusals import Unavailable
+from domain.refusals import Unavailable, UnknownCatalogVersion
 from infra.store.mapper import read_fact
 from projections.audit import (
     AuditQuery,
@@ -18,7 +18,7 @@ from projections.audit import (
     find_events,
     orgs_naming,
 )
-from projections.history import catalog_in_force, org_history
+from projections.history import catalog_in_force, catalog_of, org_history
 
 
 class Audit:
@@ -74,4 +74,16 @@ class Histories:
             catalog = await catalog_in_force(connection, decode=read_fact, at=at)
         if catalog is None:
             raise Unavailable("No catalog has been published.")
+        return catalog
+
+    async def catalog_of(self, version: int) -> Catalog:
+        """One version of the catalog.
+
+        Raises:
+            UnknownCatalogVersion: it was never published.
+        """
+        async with self._reading() as connection:
+            catalog = await catalog_of(connection, decode=read_fact, version=version)
+        if catalog is None:
+            raise UnknownCatalogVersion(version)
         return catalog

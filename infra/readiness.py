@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 
 from api.parts import Check
+from domain.instants import from_iso
 from domain.refusals import Refusal
 from infra.migrations.run import newest_revision
 from infra.wiring import Parts
@@ -15,7 +16,8 @@ _PATIENCE_SECONDS = 2.0
 _MOST_LAG = 100_000  # events a following view may be behind before the process is not ready
 _ASK = """
     SELECT position, epoch, (SELECT version_num FROM ledger.alembic_version),
-           position - (SELECT position FROM ledger.followers WHERE view = 'audit')
+           position - (SELECT position FROM ledger.followers WHERE view = 'audit'),
+           (SELECT min(wake_at) FROM ledger.current_entitlements)
       FROM ledger.head
 """
 
@@ -25,6 +27,7 @@ async def readiness(parts: Parts) -> list[Check]:
     database = await _database(parts)
     behind = max(0, database.facts.get("position", 0) - parts.feed.position)
     lag = database.facts.pop("audit_lag", 0)
+    wake = database.facts.pop("next_wake", None)
     return [
         database,
         Check(
@@ -47,6 +50,7 @@ async def readiness(parts: Parts) -> list[Check]:
                 "audit": {"lag_events": lag},
             },
         ),
+        _ticker(parts, wake),
     ]
 
 
@@ -68,7 +72,7 @@ async def _database(parts: Parts) -> Check:
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
             # Shielded: a silent server would hold up even the end of what it was asked.
-            position, epoch, revision, audit_lag = await asyncio.shield(asking)
+            position, epoch, revision, audit_lag, next_wake = await asyncio.shield(asking)
     except (Refusal, psycopg.Error, TimeoutError) as error:
         problem = {"problem": "the database cannot be reached", "kind": type(error).__name__}
         return Check(name="database", ok=False, facts=problem)
@@ -77,18 +81,32 @@ async def _database(parts: Parts) -> Check:
         "ledger_epoch": epoch,
         "revision": revision,
         "audit_lag": audit_lag,
+        "next_wake": next_wake,
         "milliseconds": round((time.monotonic() - started) * 1000, 1),
     }
     return Check(name="database", ok=revision == newest_revision(), facts=facts)
 
 
-async def _head(parts: Parts) -> tuple[int, int, str, int]:
+def _ticker(parts: Parts, next_wake: str | None) -> Check:
+    """How late boundaries are told; no decision waits for that, so it is always ready."""
+    late = 0.0
+    if next_wake is not None:
+        late = max(0.0, (parts.clock.now() - from_iso(next_wake)).total_seconds())
+    facts = {
+        "running_here": parts.ticker.running,
+        "next_wake": next_wake,
+        "boundary_lag_seconds": round(late, 3),
+    }
+    return Check(name="ticker", ok=True, facts=facts)
+
+
+async def _head(parts: Parts) -> tuple[int, int, str, int, str | None]:
     async with parts.ledger.reading() as connection:
         cursor = await connection.execute(_ASK)
         row = await cursor.fetchone()
     assert row is not None
-    position, epoch, revision, audit_lag = row
-    return position, epoch, revision, audit_lag
+    position, epoch, revision, audit_lag, next_wake = row
+    return position, epoch, revision, audit_lag, next_wake
 
 
 def _look(asking: "asyncio.Task[Any]") -> None:

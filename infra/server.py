@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -9,10 +10,12 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.supervisors import Multiprocess
 
 from api.app import create_app
 from api.parts import ApiParts
+from api.routes.watch import PATH as WATCH
 from infra import demo as demonstration
 from infra.clock import LedgerClock
 from infra.database import database
@@ -21,6 +24,8 @@ from infra.integrity.keeper import keeping
 from infra.integrity.verifying import Integrity
 from infra.readiness import readiness
 from infra.settings import Settings
+from infra.testing import WARNING, SettableClock, check_workers
+from infra.ticking import ticking
 from infra.tokens import sign_token, verifier
 from infra.wiring import Parts, opened
 
@@ -34,7 +39,11 @@ def serve(settings: Settings, *, host: str, port: int, workers: int, demo: bool)
 
     Raises:
         AddressInUse: the port is taken.
+        SettingsProblem: a test clock is wanted, and each process has a clock of its own.
     """
+    if settings.test_clock:
+        check_workers(workers)
+        print(WARNING, file=sys.stderr, flush=True)  # noqa: T201 - nobody may overlook it
     verifier(
         settings, clock=LedgerClock()
     )  # so that an unusable key is told before anything starts
@@ -47,6 +56,17 @@ def serve(settings: Settings, *, host: str, port: int, workers: int, demo: bool)
             Multiprocess(config, sockets=[taken]).run()
         else:
             uvicorn.Server(config).run(sockets=[taken])
+
+
+class LettingGo(HttpToolsProtocol):
+    """A connection that does not hold up the end: what would go on for ever is cut off."""
+
+    def shutdown(self) -> None:
+        """See `HttpToolsProtocol.shutdown`, which waits for the answer that is being sent."""
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is not None and cycle.scope["path"] == WATCH:
+            self.transport.abort()
+        super().shutdown()
 
 
 def worker_app() -> FastAPI:
@@ -62,15 +82,23 @@ def application(settings: Settings) -> FastAPI:
         async with (
             opened(settings) as parts,
             keeping(parts.ledger.reading, directory=settings.data_dir),
+            ticking(parts.ticker, directory=settings.data_dir),
         ):
             yield app_parts(parts)
 
-    return create_app(open_parts)
+    return create_app(open_parts, test_clock=settings.test_clock)
 
 
 def configuration(app: FastAPI | str, **more: Any) -> uvicorn.Config:
     """How every process serves."""
-    return uvicorn.Config(app, access_log=False, log_level="warning", server_header=False, **more)
+    return uvicorn.Config(
+        app,
+        http=LettingGo,
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        **more,
+    )
 
 
 def app_parts(parts: Parts) -> ApiParts:
@@ -78,6 +106,8 @@ def app_parts(parts: Parts) -> ApiParts:
     return ApiParts(
         ledger=parts.ledger,
         table=parts.table,
+        rows=parts.rows,
+        watch=parts.watch,
         shelf=parts.shelf,
         histories=Histories(parts.ledger.reading),
         audit=Audit(parts.ledger.reading),
@@ -87,6 +117,7 @@ def app_parts(parts: Parts) -> ApiParts:
         clock=parts.clock,
         tokens=verifier(parts.settings, clock=parts.clock),
         readiness=partial(readiness, parts),
+        test_clock=SettableClock(parts) if parts.settings.test_clock else None,
     )
 
 

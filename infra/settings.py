@@ -51,6 +51,9 @@ class Settings(BaseModel):
     enable_entitlements_gating: bool | None = Field(
         default=None, description="false gates nothing in this process, whatever the ledger says"
     )
+    test_clock: bool = Field(
+        default=False, description="let super admins set the ledger's clock forward: tests only"
+    )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:

@@ -15,6 +15,7 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from consumers.ticker import Ticker
 from domain.actors import Actor, Provenance
 from domain.ids import CATALOG_STREAM, ROLLOUT_STREAM, OrgId, org_of
 from domain.org import Org
@@ -36,8 +37,10 @@ from projections.feed import Feed
 from projections.follower import Follower
 from projections.orgs import fetch_org
 from projections.rollout import Gates, read_rollout
+from projections.rows import Rows
 from projections.shelf import Shelf, newest_catalog
 from projections.table import OrgTable
+from projections.watch import Watch
 
 FIRST_START = Provenance(
     actor=Actor(id="entitlements-ledger", type="system"),
@@ -59,11 +62,14 @@ class Parts:
     pool: AsyncConnectionPool
     shelf: Shelf
     table: OrgTable
+    rows: Rows
+    watch: Watch
     feed: Feed
     ledger: Ledger
     gates: Gates
     switch: Switch
     rollouts: Rollouts
+    ticker: Ticker  # not started: that is for processes that stay
 
 
 class Ears:
@@ -77,7 +83,8 @@ class Ears:
         self._gates = gates
         self._pool = pool
         self.table: OrgTable | None = None
-        self.followers: list[Follower] = []
+        self.watch: Watch | None = None
+        self.followers: list[Follower | Ticker] = []
         self._reading: set[asyncio.Task[None]] = set()
 
     def told_time(self, now: datetime) -> None:
@@ -86,6 +93,8 @@ class Ears:
     def stream_moved(self, stream: str, *, version: int, position: int) -> None:
         for follower in self.followers:
             follower.wake()
+        if self.watch is not None:
+            self.watch.stream_moved(stream, version=version, position=position)
         org_id = org_of(stream)
         if org_id is not None and self.table is not None:
             self.table.moved(org_id, version=version)
@@ -97,6 +106,8 @@ class Ears:
     def start_over(self) -> None:
         if self.table is not None:
             self.table.clear()
+        if self.watch is not None:
+            self.watch.start_over()
         self._read(partial(self.read_catalog, instead=True))
         self._read(partial(self.read_rollout, instead=True))
 
@@ -193,7 +204,17 @@ async def running(settings: Settings, where: Database) -> AsyncIterator[Parts]:
         ttl_seconds=settings.cache_ttl_seconds,
         monotonic=time.monotonic,
     )
-    ears.table = table
+    rows = Rows(
+        table=table,
+        shelf=shelf,
+        gating=gates,
+        heard=feed.heard,
+        ttl_seconds=settings.cache_ttl_seconds,
+        now=clock.now,
+        monotonic=time.monotonic,
+    )
+    watch = Watch(place=lambda: (feed.epoch, feed.position), current=feed.current)
+    ears.table, ears.watch = table, watch
     follower = Follower(dial, follow=follow_audit, view="audit")
     ears.followers.append(follower)
     journal = Journal(dial, clock=clock)
@@ -201,6 +222,8 @@ async def running(settings: Settings, where: Database) -> AsyncIterator[Parts]:
     steering = Steering(
         journal=journal, gates=gates, shelf=shelf, clock=clock, reading=ledger.reading
     )
+    ticker = Ticker(reading=ledger.reading, execute=ledger.execute, seen=table.put, now=clock.now)
+    ears.followers.append(ticker)
     try:
         switch.start()
         await ears.read_catalog()
@@ -214,14 +237,18 @@ async def running(settings: Settings, where: Database) -> AsyncIterator[Parts]:
             pool=pool,
             shelf=shelf,
             table=table,
+            rows=rows,
+            watch=watch,
             feed=feed,
             ledger=ledger,
             gates=gates,
             switch=switch,
             rollouts=Rollouts(ledger.reading, steering=steering),
+            ticker=ticker,
         )
     finally:
         await switch.close()
+        await ticker.close()
         await journal.close()
         await follower.close()
         await feed.close()

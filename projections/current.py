@@ -3,13 +3,14 @@
 import json
 from collections.abc import Iterable
 from dataclasses import fields
+from datetime import datetime
 from typing import Any
 
 from domain.catalog import Key
 from domain.ids import OrgId, org_stream
 from domain.instants import from_iso, iso
 from domain.lanes import Block, Grant, UsedTrial
-from domain.org import Org
+from domain.org import NEVER, Org
 
 
 def written(org: Org) -> bytes:
@@ -20,11 +21,13 @@ def written(org: Org) -> bytes:
         "grants": [_row(grant) for grant in org.grants.values()],
         "blocks": [_row(block) for block in org.blocks.values()],
         "used_trials": {key: _row(trial) for key, trial in sorted(org.used_trials.items())},
+        "ticked": iso(org.ticked),
+        "wake_at": iso(wake) if (wake := org.wake_at) else None,  # never move: read from the end
     }
     return json.dumps(state, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def read(org_id: OrgId, *, version: int, state: bytes) -> Org:
+def read(org_id: OrgId, *, version: int, state: bytes, position: int = 0) -> Org:
     """The org at `version` whose state `written` wrote."""
     kept = json.loads(state)
     org = Org.blank(org_stream(org_id))
@@ -35,8 +38,9 @@ def read(org_id: OrgId, *, version: int, state: bytes) -> Org:
         used_trials={
             Key(key): UsedTrial(**_instants(row)) for key, row in kept["used_trials"].items()
         },
+        **_ticked(kept),
     )
-    org.version = version
+    org.version, org.position = version, position
     org.modified_on = from_iso(kept["decided_at"])
     return org
 
@@ -49,23 +53,48 @@ def copied(org: Org) -> Org:
         grants=dict(org.grants),
         blocks=dict(org.blocks),
         used_trials=dict(org.used_trials),
+        ticked=org.ticked,
+        quiet_until=org.quiet_until,
     )
-    copy.version, copy.modified_on = org.version, org.modified_on
+    copy.version, copy.modified_on, copy.position = org.version, org.modified_on, org.position
     return copy
 
 
 def _row(entry: Grant | Block | UsedTrial) -> dict[str, Any]:
     row = {field.name: getattr(entry, field.name) for field in fields(entry)}
     row["starts"] = iso(entry.starts)
-    row["ends"] = iso(entry.ends) if entry.ends is not None else None
+    row["ends"] = _written(entry.ends)
+    if before := row.pop("ends_before", ()):  # few have these two
+        row["ends_before"] = [[_written(at), by] for at, by in before]
+    if cancelled := row.pop("cancelled_end", None):
+        row["cancelled_end"] = iso(cancelled)
     return row
 
 
 def _instants(row: dict[str, Any]) -> dict[str, Any]:
     row["starts"] = from_iso(row["starts"])
-    if row["ends"] is not None:
-        row["ends"] = from_iso(row["ends"])
+    row["ends"] = _read(row["ends"])
+    if "ends_before" in row:
+        row["ends_before"] = tuple((_read(at), by) for at, by in row["ends_before"])
+    if "cancelled_end" in row:
+        row["cancelled_end"] = from_iso(row["cancelled_end"])
     return row
+
+
+def _ticked(kept: dict[str, Any]) -> dict[str, datetime]:
+    """Rows of the first version do not have it; until they are rebuilt, this is near enough."""
+    ticked = from_iso(kept.get("ticked", kept["decided_at"]))
+    if "wake_at" not in kept:
+        return {"ticked": ticked, "quiet_until": ticked}
+    return {"ticked": ticked, "quiet_until": _read(kept["wake_at"]) or NEVER}
+
+
+def _written(instant: datetime | None) -> str | None:
+    return iso(instant) if instant is not None else None
+
+
+def _read(text: str | None) -> datetime | None:
+    return from_iso(text) if text is not None else None
 
 
 def _by_id(entries: Iterable[Any]) -> dict[str, Any]:

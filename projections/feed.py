@@ -60,6 +60,15 @@ class Feed:
         """The last position told."""
         return self._position
 
+    @property
+    def epoch(self) -> int:
+        """The epoch of the log that is followed, 0 before the first poll."""
+        return self._epoch or 0
+
+    def heard(self) -> float:
+        """When the feed was last up to date, on its monotonic clock."""
+        return self._polled
+
     def current(self) -> bool:
         """Whether the feed was up to date within the last few seconds."""
         return self._monotonic() - self._polled < LATEST_SECONDS

@@ -45,9 +45,23 @@ async def catalog_in_force(
         (CATALOG_STREAM, at, at),
     )
     row = await cursor.fetchone()
-    if row is None:
-        return None
-    fact = decode(*row)
+    return None if row is None else _catalog(decode(*row))
+
+
+async def catalog_of(
+    connection: AsyncConnection, *, decode: Decode, version: int
+) -> Catalog | None:
+    """One version of the catalog."""
+    cursor = await connection.execute(
+        "SELECT stream, version, topic, state FROM ledger.events"
+        " WHERE stream = %s AND version = %s",
+        (CATALOG_STREAM, version),
+    )
+    row = await cursor.fetchone()
+    return None if row is None else _catalog(decode(*row))
+
+
+def _catalog(fact: LedgerEvent) -> Catalog:
     assert isinstance(fact, CatalogPublished)
     return read_catalog(fact.document, version=fact.originator_version)
 

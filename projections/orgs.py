@@ -25,12 +25,14 @@ class OrgRow:
 async def fetch_org(connection: AsyncConnection, org_id: OrgId) -> Org | None:
     """One org with its version, in one statement."""
     cursor = await connection.execute(
-        "SELECT org_version, state FROM ledger.current_entitlements WHERE org = %s",
+        "SELECT org_version, state, position FROM ledger.current_entitlements WHERE org = %s",
         (org_id,),
         prepare=True,
     )
     row = await cursor.fetchone()
-    return current.read(org_id, version=row[0], state=row[1]) if row else None
+    if row is None:
+        return None
+    return current.read(org_id, version=row[0], state=row[1], position=row[2])
 
 
 async def list_orgs(

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from psycopg import AsyncConnection
 
-from domain.gating import SALT, Gating
+from domain.catalog import Key
+from domain.gating import SALT, Gating, Mode
 from domain.history import Recorded
 from domain.ids import ROLLOUT_STREAM, OrgId
 from domain.rollout import Rollout, rebuilt
@@ -64,11 +65,17 @@ async def cohort(
 
 
 class Gates:
-    """The rules that this process decides by: the last good ones, whatever happens."""
+    """The rules that this process decides by: the last good ones, whatever happens.
+
+    Calling it gives the mode of one org and module, as `domain.decision.Gating` has it.
+    """
 
     def __init__(self) -> None:
-        self._gating = Gating()
         self.problem: str | None = None
+        self._take(Gating())
+
+    def __call__(self, org: OrgId, module: Key) -> Mode:
+        return self._gating.ruling(org, module).mode
 
     @property
     def gating(self) -> Gating:
@@ -80,12 +87,15 @@ class Gates:
         self.problem = None
         gating = rollout.gating.here(killed=self._gating.killed_here)
         if instead or gating.version > self._gating.version:
-            self._gating = gating
+            self._take(gating)
 
     def switch(self, *, killed: bool) -> None:
         """Take over what this machine's own switch says."""
-        self._gating = self._gating.here(killed=killed)
+        self._take(self._gating.here(killed=killed))
 
     def keep(self, problem: str) -> None:
         """Go on by what is held, because the newest cannot be read; `problem` says why."""
         self.problem = problem
+
+    def _take(self, gating: Gating) -> None:
+        self._gating, self.version, self.uniform = gating, gating.version, gating.uniform

@@ -1,6 +1,7 @@
 """The catalog in force, read from the last fact of its stream."""
 
 import json
+from collections.abc import Callable
 
 from psycopg import AsyncConnection
 
@@ -25,6 +26,7 @@ class Shelf:
 
     def __init__(self) -> None:
         self._catalog: Catalog | None = None
+        self.listeners: list[Callable[[Catalog], None]] = []
 
     @property
     def catalog(self) -> Catalog:
@@ -49,3 +51,5 @@ class Shelf:
         """
         if catalog is not None and (instead or catalog.version > self.version):
             self._catalog = catalog
+            for listener in self.listeners:
+                listener(catalog)

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from random import uniform
-from typing import Any
+from typing import Any, Protocol
 
 from domain.catalog import Catalog, Key
 from domain.effective import Effective, Lanes, effective_map
@@ -65,6 +65,16 @@ class Entry:
         return self._judged
 
 
+class Listener(Protocol):
+    """Who holds something made of orgs, and hears when it is no longer good."""
+
+    def org_moved(self, org: OrgId, version: int) -> None:
+        """The org is at `version` or newer."""
+
+    def clear(self) -> None:
+        """Anything may have changed."""
+
+
 class OrgTable:
     """Orgs by id.
 
@@ -92,6 +102,7 @@ class OrgTable:
         self._floors: OrderedDict[OrgId, tuple[int, float]] = OrderedDict()
         self._fetching: dict[OrgId, asyncio.Task[Org | None]] = {}
         self._era = 0
+        self.listeners: list[Listener] = []
         self.hits = 0
         self.misses = 0
         self.discarded = 0
@@ -130,6 +141,7 @@ class OrgTable:
             self.discarded += 1
             return entry
         self._entries[org_id] = entry
+        self._tell(org_id, org.version)
         if len(self._entries) > MOST_ORGS:
             self._entries.popitem(last=False)
         return entry
@@ -139,6 +151,7 @@ class OrgTable:
         held = self._entries.get(org_id)
         if held is not None and held.version < version:
             del self._entries[org_id]
+        self._tell(org_id, version)
         self._floors[org_id] = (max(version, self._floor(org_id)), self._monotonic() + self._ttl)
         self._floors.move_to_end(org_id)
         while len(self._floors) > MOST_ORGS:
@@ -150,6 +163,12 @@ class OrgTable:
         self._entries.clear()
         self._floors.clear()
         self._fetching.clear()
+        for listener in self.listeners:
+            listener.clear()
+
+    def _tell(self, org_id: OrgId, version: int) -> None:
+        for listener in self.listeners:
+            listener.org_moved(org_id, version)
 
     def _floor(self, org_id: OrgId) -> int:
         version, expires = self._floors.get(org_id, (0, 0.0))

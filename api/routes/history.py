@@ -12,11 +12,24 @@ from api.identity import AuditedOrg, Auditor, NamedOrg
 from api.instants import KnownPoint, PointInTime
 from api.parts import Parts
 from api.render_history import explanation, recorded, span, states
+from api.replaying import explained_decision
 from domain.effective import effective_map
 from domain.explain import explain
 from domain.history import touched_keys
 from domain.ids import org_json
 from domain.instants import aware, iso
+from domain.refusals import Unacceptable
+
+
+class NothingToExplain(Unacceptable):
+    """Neither a key nor a decision was named."""
+
+    code = "nothing_to_explain"
+    hint = "Send 'key', or the 'decision_id' of an answer."
+
+    def __init__(self) -> None:
+        super().__init__("Nothing was named that could be explained.")
+
 
 router = APIRouter(prefix="/api/v1", tags=["history"])
 
@@ -24,12 +37,23 @@ router = APIRouter(prefix="/api/v1", tags=["history"])
 @router.get("/orgs/{org}/explain", response_model=Explained)
 async def explain_key(
     org: NamedOrg,
-    key: Annotated[RawKey, Query(description="a module or a `module.submodule`")],
     point: PointInTime,
     parts: Parts,
     principal: Auditor,
+    key: Annotated[RawKey | None, Query(description="a module or a `module.submodule`")] = None,
+    decision_id: Annotated[
+        str | None, Query(description="a recorded decision to explain, instead of the others")
+    ] = None,
 ) -> dict[str, Any]:
-    """Why a key is what it is at an instant, step by step, with the events behind each step."""
+    """Why a key is what it is at an instant, step by step, with the events behind each step.
+
+    With a `decision_id`: by the events and the catalog of the versions it names, and whether the
+    decision made again comes to the same.
+    """
+    if decision_id is not None:
+        return await explained_decision(parts, org, decision_id)
+    if key is None:
+        raise NothingToExplain
     history = await parts.histories.of(org, known_at=point.recorded_by)
     catalog = await parts.histories.catalog_at(min(point.at, point.known_at))
     found = explain(history, catalog, catalog.resolve(key), at=point.at)

@@ -12,6 +12,7 @@ from infra.cli.work import over_ledger
 
 if TYPE_CHECKING:
     from domain.explain import Explanation
+    from domain.facts import LedgerEvent
     from domain.history import History, Recorded
     from infra.wiring import Parts
 
@@ -86,12 +87,31 @@ def line(entry: "Recorded") -> str:
 
     fact = entry.fact
     key = getattr(fact, "key", None)
-    what = fact.TOPIC.split(".")[1] + (f" {key}" if key else "")
+    what = fact.TOPIC.split(".")[1] + (f" {key}" if key else "") + _detail(fact)
     ticket = f" [{plain(fact.ticket)}]" if fact.ticket else ""
     return (
         f"#{entry.position} {iso(entry.recorded_at)} {what}"
         f" by {plain(fact.actor)} ({fact.actor_type}): {plain(fact.reason)}{ticket}"
     )
+
+
+def _detail(fact: "LedgerEvent") -> str:
+    """What a fact about time says beside its key."""
+    from domain.facts import BoundaryCrossed, ScheduleCancelled, TrialEnding
+    from domain.instants import iso
+
+    match fact:
+        case ScheduleCancelled():
+            instead = f", until {iso(fact.ends)}" if fact.edge == "ends" and fact.ends else ""
+            return f" ({fact.edge} {iso(fact.cancelled)} no longer{instead})"
+        case BoundaryCrossed():
+            modules = {key: states for key, states in fact.changed.items() if "." not in key}
+            told = [f"{key} {a} → {b}" for key, (a, b) in list((modules or fact.changed).items())]
+            more = f" and {len(told) - 3} more" if len(told) > 3 else ""
+            return f" at {iso(fact.boundary)} ({', '.join(told[:3]) or 'no state'}{more})"
+        case TrialEnding():
+            return f" (at {iso(fact.ends_at)}, notice of {fact.days} days)"
+    return ""
 
 
 @click.command(

@@ -14,6 +14,7 @@ from infra.cli.org import org
 from infra.cli.output import forgive_terminal, print_json, show, wants_json
 from infra.cli.rollout import rollout
 from infra.cli.serve import serve
+from infra.cli.ticker import ticker
 from infra.cli.token import token
 from infra.cli.usage import example
 from infra.cli.views import views
@@ -93,6 +94,7 @@ for _command in (
     audit,
     rollout,
     views,
+    ticker,
     legacy,
     migrate,
     doctor,

@@ -217,6 +217,8 @@ class Ledger:
                 first_position=appended.first_position,
             )
         if answer.changed:
+            assert appended.first_position is not None
+            org.position = appended.first_position + len(answer.event_ids) - 1
             self._table.moved(order.org, version=org.version)
             self._table.put(org)
         return replace(answer, org_version=appended.version, first_position=appended.first_position)

@@ -29,6 +29,7 @@ MATRIX: dict[tuple[str, str], set[str]] = {
     ("GET", "/api/v1/orgs/{org}/explain"): COMMANDERS,
     ("GET", "/api/v1/orgs/{org}/timeline"): COMMANDERS,
     ("GET", "/api/v1/orgs/{org}/diff"): COMMANDERS,
+    ("GET", "/api/v1/orgs/{org}/pending"): COMMANDERS,
     ("GET", "/api/v1/modules/{key}/orgs"): STAFF,  # and services that are held to no org
     ("GET", "/api/v1/audit/replay"): COMMANDERS,
     ("GET", "/api/v1/audit/events"): COMMANDERS,
@@ -77,6 +78,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "block": {"scope": "org", "category": "abuse"},
     "unblock": {"scope": "org", "category": "abuse"},
     "set-submodule": {"key": "crm.orders", "enabled": True},
+    "cancel-scheduled": {"change_id": "0" * 32},
     "apply-bundle": {"bundle": "crm_suite"},
     "remove-bundle": {"bundle": "crm_suite"},
     "suspend": {},

@@ -38,7 +38,12 @@ def test_every_command_does_its_work(staff: httpx.Client, org: int, name: str) -
     for needed, body in _NEEDS.get(name, []):
         assert command(staff, org, needed, **body()).json()["changed"] is True
 
-    answer = command(staff, org, name, **_BODIES[name]())
+    body = _BODIES[name]()
+    if name == "cancel-scheduled":
+        [change] = staff.get(f"/api/v1/orgs/{org}/pending").json()["pending"]
+        body = {"change_id": change["change_id"]}
+
+    answer = command(staff, org, name, **body)
 
     assert answer.status_code == 200, answer.text
     assert answer.json()["changed"] is True
@@ -54,6 +59,7 @@ _BODIES: dict[str, Callable[[], dict[str, Any]]] = {
     "block": lambda: {"scope": "module", "key": "crm", "category": "compliance"},
     "unblock": lambda: {"scope": "module", "key": "crm", "category": "compliance"},
     "set-submodule": lambda: {"key": "crm.lead_management", "enabled": False},
+    "cancel-scheduled": dict,
     "apply-bundle": lambda: {"bundle": "crm_suite"},
     "remove-bundle": lambda: {"bundle": "crm_suite"},
     "suspend": dict,
@@ -64,6 +70,7 @@ _NEEDS: dict[str, list[tuple[str, Callable[[], dict[str, Any]]]]] = {
     "extend-trial": [("start-trial", _BODIES["start-trial"])],
     "convert-trial": [("start-trial", _BODIES["start-trial"])],
     "unblock": [("block", _BODIES["block"])],
+    "cancel-scheduled": [("grant", lambda: {"key": "crm", "until": soon()})],
     "remove-bundle": [("apply-bundle", _BODIES["apply-bundle"])],
     "resume": [("suspend", _BODIES["suspend"])],
 }

@@ -11,9 +11,11 @@ from domain.catalog import Key
 from domain.commands import (
     ApplyBundle,
     BlockAccess,
+    CancelScheduled,
     Command,
     Context,
     ConvertTrial,
+    CrossBoundaries,
     ExtendTrial,
     GrantAccess,
     RegisterOrg,
@@ -31,6 +33,7 @@ from domain.facts import OrgEvent
 from domain.ids import OrgId, org_stream
 from domain.org import Org
 from domain.refusals import Refusal
+from domain.schedule import changes
 from projections.current import copied
 from tests.domain.oracle import Oracle
 from tests.domain.world import (
@@ -207,6 +210,16 @@ class Histories(RuleBasedStateMachine):
         standing = sorted(self.org.blocks)
         if standing:
             self.ask(UnblockAccess(block_id=standing[number % len(standing)]))
+
+    @rule(number=st.integers(0, 9))
+    def cancel_scheduled(self, number: int) -> None:
+        coming = sorted(change.id for change in changes(self.org.entries()))
+        if coming:
+            self.ask(CancelScheduled(change_id=coming[number % len(coming)]))
+
+    @rule()
+    def tick(self) -> None:
+        self.ask(CrossBoundaries())
 
     @rule(key=submodules, enabled=st.booleans())
     def switch_submodule(self, key: Key, enabled: bool) -> None:

@@ -52,6 +52,12 @@ class Oracle:
                 self.blocks[told["block_id"]] = block
             case "AccessUnblocked":
                 self.blocks[told["block_id"]]["until"] = told["effective_at"]
+            case "ScheduleCancelled":
+                terms = {"from": told["starts"], "until": told["ends"]}
+                if told["block_id"] is None:
+                    self.grants[told["grant_id"]] |= terms
+                else:
+                    self.blocks[told["block_id"]] |= terms
 
     def _open(
         self, told: dict[str, Any], *, kind: str, source: str, until: datetime | None

@@ -38,7 +38,11 @@ FULL: Document = document(
     module("e-mail", id=2, kind="always_on", is_active=False),
     bundles=[bundle("crm_suite", "crm", description="All of it.")],
     longest_trial_days=30,
+    role_permissions={"org_admin": ["crm.*", "hr.view"], "super_admin": ["*"]},
 )
+
+
+AT_ITS_END = "nor one that ends in '.*', nor '*'"
 
 
 def problems(given_document: Any) -> list[str]:
@@ -208,6 +212,35 @@ def test_the_longest_trial_is_of_one_day_to_ten_years(days: int) -> None:
     assert problems(document(longest_trial_days=days)) == ["longest_trial_days must be 1 to 3650"]
 
 
+def test_a_catalog_without_roles_leaves_everything_to_super_admins() -> None:
+    """As the catalogs do that were published before there were roles in them."""
+    assert catalog(module("crm")).role_permissions == {"super_admin": ("*",)}
+    assert written(catalog(module("crm")))["role_permissions"] == {"super_admin": ["*"]}
+
+
+@pytest.mark.parametrize(
+    ("roles", "problem"),
+    [
+        ({"Org Admin": []}, "'Org Admin' is not a role in lower snake case"),
+        (
+            {"user": ["crm.view", "crm.view"]},
+            "role 'user' has the permission 'crm.view' 2 times",
+        ),
+        *(
+            (
+                {"user": [wrong]},
+                f"role 'user' has {wrong!r}, which is neither a permission, {AT_ITS_END}",
+            )
+            for wrong in ("crm*", "*.view", "crm.*.view", "crm.", ".crm", "crm view", "**")
+        ),
+    ],
+)
+def test_a_role_has_permissions_and_wildcards_at_their_ends(
+    roles: dict[str, list[str]], problem: str
+) -> None:
+    assert problems(document(module("crm"), role_permissions=roles)) == [problem]
+
+
 def test_every_departure_from_the_form_is_named_at_once() -> None:
     given_document = {
         "longest_trial_days": "90",
@@ -249,6 +282,9 @@ NO_OBJECT: list[Any] = ["crm", 1, True, None, []]
     [
         ((), [*NO_OBJECT, {}]),
         (("longest_trial_days",), NO_NUMBER),
+        (("role_permissions",), NO_OBJECT),
+        (("role_permissions", "org_admin"), NO_LIST),
+        (("role_permissions", "org_admin", 0), NO_TEXT),
         (("modules",), NO_LIST),
         (("modules", 0), NO_OBJECT),
         (("modules", 0, "id"), NO_NUMBER),
@@ -422,7 +458,16 @@ def test_everything_in_a_first_catalog_is_added() -> None:
         "added crm",
         "added crm.leads",
         "added bundle:suite",
+        "added role:super_admin",
     ]
+
+
+def test_roles_are_compared_one_by_one() -> None:
+    old = {"super_admin": ["*"], "user": ["crm.view"], "org_admin": ["crm.*"]}
+    new = {"super_admin": ["*"], "user": ["crm.view", "hr.view"], "service": []}
+    assert changes(
+        catalog(module("crm"), role_permissions=old), catalog(module("crm"), role_permissions=new)
+    ) == ["changed role:user (permissions)", "added role:service", "removed role:org_admin"]
 
 
 def test_nothing_changes_between_equal_catalogs() -> None:

@@ -1,4 +1,4 @@
-"""Boundaries with every timer stopped: a cached org changes by itself at the exact instant."""
+"""Boundaries with every timer stopped, the ticker too: a cached org changes by itself in time."""
 
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta

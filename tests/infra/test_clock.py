@@ -86,6 +86,14 @@ def test_a_boundary_that_has_passed_stays_passed(clock: LedgerClock) -> None:
     assert state(clock.now()) is Effective.DISABLED
 
 
+def test_a_clock_that_was_set_forward_stays_ahead_of_the_database(clock: LedgerClock) -> None:
+    clock.tell(noon)
+    clock.advance(hour)
+    assert clock.now() == noon + hour
+    clock.tell(noon + second)
+    assert clock.now() == noon + hour + second
+
+
 def test_the_time_follows_a_database_that_is_ahead(clock: LedgerClock) -> None:
     clock.tell(noon)
     clock.now()

@@ -50,7 +50,8 @@ def full() -> Org:
 
 def test_the_state_is_json_that_anybody_can_read() -> None:
     state = json.loads(written(full()))
-    assert list(state) == ["name", "decided_at", "grants", "blocks", "used_trials"]
+    parts = ["name", "decided_at", "grants", "blocks", "used_trials", "ticked", "wake_at"]
+    assert list(state) == parts
     assert state["grants"][0] == {
         "id": "g1",
         "key": "crm",
@@ -60,6 +61,7 @@ def test_the_state_is_json_that_anybody_can_read() -> None:
         "starts": "2026-03-02T08:00:00.000000Z",
         "ends": "2026-03-02T12:00:00.000000Z",
         "ended_by": "revoked",
+        "ends_before": [[None, None]],
     }
     assert state["used_trials"] == {
         "hr": {

@@ -81,7 +81,7 @@ def submodule(*, org: str, terms: Terms, as_json: bool, **fields: Any) -> None:
 @terms_options
 @json_option
 def suspend(*, org: str, terms: Terms, as_json: bool) -> None:
-    """Block everything the organisation has, until it is resumed."""
+    """Block everything the organisation has, until resumed."""
     from api.bodies import SuspendBody
     from infra.cli.org.order import carry_out
 
@@ -93,7 +93,7 @@ def suspend(*, org: str, terms: Terms, as_json: bool) -> None:
 @terms_options
 @json_option
 def resume(*, org: str, terms: Terms, as_json: bool) -> None:
-    """Lift the suspension; exactly what the grants say holds again."""
+    """Lift the suspension; what the grants say holds again."""
     from api.bodies import ResumeBody
     from infra.cli.org.order import carry_out
 

@@ -37,7 +37,7 @@ from infra.cli.usage import example
 @terms_options
 @json_option
 def grant(*, org: str, terms: Terms, as_json: bool, **fields: Any) -> None:
-    """Give full access to a module or submodule from one source."""
+    """Give full access to a key from one source."""
     from api.bodies import GrantBody
     from infra.cli.org.order import carry_out
 

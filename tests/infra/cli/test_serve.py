@@ -36,6 +36,12 @@ def test_it_serves_the_demonstration_until_interrupted(own_shell: Shell, workers
     assert "Tokens, valid for 12 hours:" in rest
 
 
+def test_a_test_clock_is_for_one_worker(own_shell: Shell) -> None:
+    env = own_shell.env | {"LEDGER_TEST_CLOCK": "true"}
+    said = Shell(env)("serve", "--workers", "2", code=1).stderr
+    assert "each process has a clock of its own" in said
+
+
 def test_a_port_that_is_taken_is_told(own_shell: Shell) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -1,0 +1,214 @@
+"""The quick lane: the plain question of a known caller about a known org, answered on the spot.
+
+It stands directly before the routes and knows four of them. Whatever is not plain in any way — a
+token not seen before, an org not in memory, another spelling of a key, a body with more in it, any
+error at all — goes on to the documented route as it came. So the lane checks nothing that the route
+does not, decides nothing for itself, and has no answer but the good ones; tests ask both.
+"""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.checking import Asking, Known
+from api.documents_decisions import MOST_KEYS, MOST_ORGS
+from api.parts import ApiParts
+from api.routes.decisions import batch, item, snapshot_name
+from api.standing import known_of
+from api.tokens import LONGEST_TOKEN, Principal
+from domain.ids import OrgId, org_json
+
+_CHECK, _BATCH = "/api/v1/check", "/api/v1/check/batch"
+_ORGS = "/api/v1/orgs/"
+_MAP, _SNAPSHOT = "entitlements", "snapshot"
+_MADE = (_MAP, _SNAPSHOT)
+_BEARER = b"Bearer "
+_JSON = (b"content-type", b"application/json")
+_NOT_KEPT = (b"cache-control", b"no-store")
+_ASKED_AGAIN = (b"cache-control", b"private, no-cache")
+_LONGEST_PERMISSION = 200
+_LARGEST = 65_536  # bytes
+
+Headers = dict[bytes, bytes]
+Kept = tuple[int, bytes, list[tuple[bytes, bytes]]]
+
+
+class QuickLane:
+    """ASGI middleware, the innermost: every other one sees its answers, too."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and not scope["query_string"]:
+            path, method = scope["path"], scope["method"]
+            if method == "POST" and path in (_CHECK, _BATCH) and _small(scope):
+                return await self._post(path, scope, receive, send)
+            if method == "GET" and path.startswith(_ORGS):
+                found = _kept(path, scope)
+                if found is not None:
+                    return await _answer(send, *found)
+        return await self._app(scope, receive, send)
+
+    async def _post(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+        body, again = await _read(receive)
+        parts, headers = _parts(scope), _headers(scope)
+        principal = _caller(parts, headers)
+        if principal is not None and headers.get(b"content-type") == _JSON[1]:
+            answered = (_checked if path == _CHECK else _batched)(parts, principal, body)
+            if answered is not None:
+                return await _answer(send, 200, answered.encode(), [_NOT_KEPT])
+        return await self._app(scope, again, send)
+
+
+async def _read(receive: Receive) -> tuple[bytes, Receive]:
+    """A whole body, and what gives it to the next who asks."""
+    messages = [await receive()]
+    while messages[-1].get("more_body", False):
+        messages.append(await receive())
+    waiting = iter(messages)
+
+    async def again() -> Message:
+        message = next(waiting, None)
+        return message if message is not None else await receive()
+
+    return b"".join(message.get("body", b"") for message in messages), again
+
+
+def _small(scope: Scope) -> bool:
+    """Whether a body announces that it is no larger than a plain question can be."""
+    announced = _headers(scope).get(b"content-length", b"")
+    return announced.isdigit() and int(announced) <= _LARGEST
+
+
+def _caller(parts: ApiParts, headers: Headers) -> Principal | None:
+    sent = headers.get(b"authorization", b"")
+    if not sent.startswith(_BEARER) or len(sent) > LONGEST_TOKEN:
+        return None
+    return parts.tokens.remembered(sent[len(_BEARER) :].decode("latin-1"))
+
+
+def _checked(parts: ApiParts, principal: Principal, body: bytes) -> str | None:
+    """The answer to a question about one org and key, None where it is not plain."""
+    asked = _plain(body, ("org", "key"))
+    if asked is None:
+        return None
+    key = asked["key"]
+    found = _asking(parts, principal, asked.get("permission"), [asked["org"]], [key])
+    if found is None:
+        return None
+    asking, [(org, known)] = found
+    return asking.of(org, known)(key)
+
+
+def _batched(parts: ApiParts, principal: Principal, body: bytes) -> str | None:
+    """The answer to a question about several, None where it is not plain."""
+    asked = _plain(body, ("orgs", "keys"))
+    if asked is None or not (_some(asked["orgs"], MOST_ORGS) and _some(asked["keys"], MOST_KEYS)):
+        return None
+    keys = asked["keys"]
+    found = _asking(parts, principal, asked.get("permission"), asked["orgs"], keys)
+    if found is None:
+        return None
+    asking, known = found
+    tails = [f',"key":"{key}"' for key in keys]  # a key of the catalog needs no escaping
+    items = []
+    for org, standing in known:
+        answered, head = asking.of(org, standing), f'{{"org_id":{json.dumps(org_json(org))}'
+        items += [item(head + tail, answered(key)) for key, tail in zip(keys, tails, strict=True)]
+    return batch(asking, items)
+
+
+def _some(listed: object, most: int) -> bool:
+    return isinstance(listed, list) and 0 < len(listed) <= most
+
+
+def _plain(body: bytes, names: tuple[str, str]) -> dict[str, Any] | None:
+    """The body, when it has these fields, perhaps a permission, and nothing else."""
+    try:
+        asked = json.loads(body)
+    except ValueError:
+        return None
+    if type(asked) is not dict or names[0] not in asked or names[1] not in asked:
+        return None
+    if len(asked) > len(names) + ("permission" in asked):
+        return None
+    return asked if _plain_permission(asked.get("permission")) else None
+
+
+def _plain_permission(permission: object) -> bool:
+    if not isinstance(permission, str):
+        return permission is None
+    return permission.isascii() and 0 < len(permission) <= _LONGEST_PERMISSION
+
+
+def _asking(
+    parts: ApiParts,
+    principal: Principal,
+    permission: str | None,
+    orgs: list[Any],
+    keys: list[Any],
+) -> tuple[Asking, list[tuple[OrgId, Known]]] | None:
+    """What is known of the orgs, None unless all of it is here and the caller may see it."""
+    rows, at = parts.rows, parts.clock.now()
+    if any(type(key) is not str or rows.place(key) is None for key in keys):
+        return None
+    known = []
+    for raw in orgs:
+        org = OrgId(str(raw)) if type(raw) in (int, str) else None
+        row = rows.held(org, at) if org is not None and principal.may_see(org) else None
+        if org is None or row is None:
+            return None
+        known.append((org, known_of(rows, org, row)))
+    rows.hits += len(known)
+    asking = Asking(
+        rows.columns,
+        rows.gating,
+        about=principal,
+        permission=permission,
+        at=at,
+        ttl=timedelta(seconds=rows.ttl_seconds),
+    )
+    return asking, known
+
+
+def _kept(path: str, scope: Scope) -> Kept | None:
+    """A map or a snapshot that was made before and still holds."""
+    parts, headers = _parts(scope), _headers(scope)
+    principal = _caller(parts, headers)
+    named, _, what = path.removeprefix(_ORGS).partition("/")
+    org = OrgId(named)
+    if principal is None or what not in _MADE or not principal.may_see(org):
+        return None
+    entry = parts.table.held(org)
+    if entry is None:
+        return None
+    judged = entry.judged(parts.shelf.catalog, parts.clock.now())
+    found = judged.rendered.get("map" if what == _MAP else snapshot_name(parts))
+    if found is None:
+        return None
+    parts.table.hits += 1
+    body, etag = found
+    named_etag = (b"etag", etag.encode())
+    if etag in headers.get(b"if-none-match", b"").decode("latin-1"):
+        return 304, b"", [named_etag, _ASKED_AGAIN]
+    return 200, body, [named_etag, _ASKED_AGAIN]
+
+
+def _parts(scope: Scope) -> ApiParts:
+    parts: ApiParts = scope["app"].state.parts
+    return parts
+
+
+def _headers(scope: Scope) -> Headers:
+    """By name; of several with one name the first counts, as it does on the routes."""
+    return dict(reversed(scope["headers"]))
+
+
+async def _answer(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+    if status == 200:
+        headers = [_JSON, (b"content-length", b"%d" % len(body)), *headers]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,119 @@
+"""Decisions, snapshots and the catalog as programs read them."""
+
+import json
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from domain.catalog import Catalog, Key
+from domain.decision import REASONS, STATUSES, Gating, Verdict
+from domain.decision_ids import compact
+from domain.gating import Mode
+from domain.ids import OrgId, org_json
+from domain.rows import Columns
+
+MODES: tuple[Mode, ...] = ("enforce", "shadow", "off")
+
+
+class Moment(NamedTuple):
+    """What all answers of one request share.
+
+    `versions` has catalog, rollout and the compact instant as a decision id has them; `shared`
+    the same as members of the answer.
+    """
+
+    versions: str
+    shared: str
+
+    @classmethod
+    def of(cls, evaluated_at: str, *, catalog_version: int, rollout_version: int) -> "Moment":
+        """The moment at an instant that `iso` wrote."""
+        return cls(
+            f"{catalog_version}~{rollout_version}~{compact(evaluated_at)}",
+            f'"catalog_version":{catalog_version},"rollout_version":{rollout_version},'
+            f'"evaluated_at":"{evaluated_at}"',
+        )
+
+
+def answer(
+    verdict: Verdict,
+    decision_id: str,
+    org_version: int,
+    moment: Moment,
+    not_after: str | None,
+    stale: bool = False,
+) -> str:
+    """The JSON of one decision; no character in it needs escaping."""
+    head, tail = _ends(verdict)
+    until = "null" if not_after is None else f'"{not_after}"'
+    return (
+        f'{head}{decision_id}","org_version":{org_version},{moment.shared},'
+        f'"not_after":{until},"stale":{"true" if stale else "false"}{tail}'
+    )
+
+
+@lru_cache(maxsize=4096)
+def _ends(verdict: Verdict) -> tuple[str, str]:
+    said = {field: value for field, value in verdict._asdict().items() if field in _HEAD}
+    more = {field: value for field, value in verdict._asdict().items() if field not in _HEAD}
+    head = json.dumps(said | {"decision_id": ""}, separators=(",", ":"))
+    return head.removesuffix('"}'), "," + json.dumps(more, separators=(",", ":"))[1:]
+
+
+_HEAD = ("allowed", "status", "denied_by", "code")
+
+
+def snapshot(
+    org: OrgId,
+    row: bytes,
+    columns: Columns,
+    gating: Gating,
+    *,
+    org_version: int,
+    position: int,
+    ledger_epoch: int,
+    evaluated_at: str,
+    next_boundary: str | None,
+) -> dict[str, Any]:
+    """Everything that decisions about one org need; not to be used at or after `next_boundary`."""
+    return {
+        "org_id": org_json(org),
+        "org_version": org_version,
+        "position": position,
+        "ledger_epoch": ledger_epoch,
+        "catalog_version": columns.catalog.version,
+        "rollout_version": gating.version,
+        "evaluated_at": evaluated_at,
+        "next_boundary": next_boundary,
+        "gating": gating_of(org, columns, gating),
+        "states": {key: STATUSES[cell] for key, cell in zip(columns.keys, row, strict=True)},
+        "denied_by": {
+            key: REASONS[cell]
+            for key, cell in zip(columns.keys, row, strict=True)
+            if REASONS[cell] is not None
+        },
+    }
+
+
+def gating_of(org: OrgId, columns: Columns, gating: Gating) -> dict[str, Any]:
+    """The rollout's mode for most modules, and by module where it differs."""
+    modes = {key: gating(org, key) for key in columns.modules}
+    default = max(MODES, key=lambda mode: list(modes.values()).count(mode))
+    return {
+        "default": default,
+        "modules": {key: mode for key, mode in modes.items() if mode != default},
+    }
+
+
+def catalog_document(catalog: Catalog) -> dict[str, Any]:
+    """What a program needs of the catalog, keys in the catalog's order; spellings in lower case."""
+    keys: dict[Key, dict[str, Any]] = {}
+    for key in catalog.walk():
+        submodule = catalog.submodule(key)
+        permission = submodule.permission if submodule is not None else None
+        keys[key] = {"kind": catalog.module(key).kind, "permission": permission}
+    return {
+        "catalog_version": catalog.version,
+        "keys": keys,
+        "aliases": {spelling: key for spelling, key in catalog.spellings() if spelling not in keys},
+        "role_permissions": {role: list(may) for role, may in catalog.role_permissions.items()},
+    }

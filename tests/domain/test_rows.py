@@ -1,0 +1,64 @@
+"""A row says of every key what the judgement of that key alone says."""
+
+from datetime import datetime
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import invariant, run_state_machine_as_test
+
+from domain.decision import CELLS, DISABLED_BY, REASONS, STATUSES
+from domain.effective import Lanes, denied_by, effective
+from domain.rows import Columns, cell_of
+from tests.api.vectors import CATALOGS, SCENES
+from tests.domain.histories import Histories
+from tests.domain.oracle import both
+from tests.domain.scenario import Scenario
+from tests.domain.world import CATALOG, us
+
+COLUMNS = Columns(CATALOG)
+
+
+def agree(columns: Columns, lanes: Lanes, at: datetime) -> None:
+    """Row, cell and the effective state say the same of every key."""
+    row = columns.row(lanes, at)
+    assert len(row) == len(columns.keys)
+    for place, key in enumerate(columns.keys):
+        assert columns.place_of[key] == place
+        assert row[place] == cell_of(lanes, columns.catalog, key, at), key
+        assert STATUSES[row[place]] == effective(lanes, columns.catalog, key, at).label
+        assert REASONS[row[place]] == denied_by(lanes, columns.catalog, key, at)
+
+
+def test_every_cell_has_a_status_and_a_reason() -> None:
+    """A cell added in one place only would be read as another."""
+    assert len(STATUSES) == len(REASONS) == len(CELLS) == 3 + len(DISABLED_BY)
+
+
+@pytest.mark.parametrize("scene", SCENES.values(), ids=list(SCENES))
+def test_a_row_agrees_in_every_scene_of_the_vectors(scene: object) -> None:
+    """They have every way to be denied."""
+    assert isinstance(scene, type(SCENES["crm"]))
+    catalog = CATALOGS[scene.catalog]
+    lanes = Scenario(catalog=catalog).given(*scene.facts).lanes
+    agree(Columns(catalog), lanes, scene.at)
+
+
+class Compiled(Histories):
+    """Whatever an org has been through, at every boundary and a microsecond around it."""
+
+    @invariant()
+    def rows_agree(self) -> None:
+        boundaries = self.oracle.boundaries(since=self.now)
+        for at in (self.now, *both(boundaries, apart=us)):
+            agree(COLUMNS, self.org.lanes, at)
+
+
+def test_a_row_agrees_after_any_history() -> None:
+    some = settings(
+        max_examples=25,
+        stateful_step_count=25,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    run_state_machine_as_test(Compiled, settings=some)
