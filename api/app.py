@@ -15,6 +15,7 @@ from api.quick import QuickLane
 from api.routes import (
     admin,
     audit,
+    bypass,
     categories,
     commands,
     decisions,
@@ -77,6 +78,9 @@ def create_app(
     app.include_router(rollout.router, responses=documented(Problem, 401, 403, 404, 409, 422, 503))
     app.include_router(
         decisions.router, responses=documented(Problem, 400, 401, 403, 404, 409, 413, 422, 503)
+    )
+    app.include_router(
+        bypass.router, responses=documented(Problem, 401, 403, 404, 409, 413, 422, 503)
     )
     app.include_router(watch.router, responses=documented(Problem, 401, 403, 422, 503))
     app.include_router(operations.router)

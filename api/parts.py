@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 
 from api.tokens import TokenVerifier
 from domain.actors import Provenance
+from domain.bypass import Session, Use
 from domain.catalog import Catalog, Key
 from domain.checkpoint import CheckpointPage
 from domain.facts import LedgerEvent
@@ -105,6 +106,47 @@ class Rollouts(Protocol):
         """The registered orgs within a share of hundredths of a percent, or under a tag."""
 
 
+class BypassSessions(Protocol):
+    """The port to the sessions of super admins."""
+
+    async def open(self, org: OrgId, *, minutes: int, by: Provenance) -> Session:
+        """Open a session; InvalidMinutes where it would last too long."""
+
+    async def find(self, session_id: str) -> Session:
+        """A session, whether it is open or over; UnknownSession where there is none."""
+
+    async def running(self, session_id: str, *, org: OrgId, actor: str) -> Session:
+        """A session that is open, of this actor and for this org, or a Refusal."""
+
+    async def close(self, session_id: str, *, by: Provenance) -> tuple[Session, bool]:
+        """Close a session; also says whether it was open."""
+
+
+class BypassUses(Protocol):
+    """The port to what is recorded of bypasses."""
+
+    async def record(self, use: Use, *, by: Provenance) -> int | None:
+        """Commit a use; its position, None for one counted; Unavailable: it must not be allowed."""
+
+    async def refuse(self, use: Use, *, why: str, by: Provenance) -> None:
+        """Record that a super admin was denied what may not be bypassed."""
+
+
+class Bypasses(Protocol):
+    """The port to the bypass."""
+
+    @property
+    def sessions(self) -> BypassSessions:
+        """The sessions."""
+
+    @property
+    def uses(self) -> BypassUses:
+        """What is recorded."""
+
+    def forbidden(self, key: Key) -> str | None:
+        """Why a key must not be bypassed, None where it may be."""
+
+
 class Clock(Protocol):
     """The ledger's clock."""
 
@@ -142,6 +184,7 @@ class ApiParts:
     integrity: Integrity
     gates: Gates
     rollouts: Rollouts
+    bypasses: Bypasses
     clock: Clock
     tokens: TokenVerifier
     readiness: Callable[[], Awaitable[list[Check]]]

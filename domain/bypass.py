@@ -5,9 +5,11 @@ Uses and sessions have streams of their own: nothing per request goes on an org'
 Source: `semantics.md`, "Decisions".
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from domain.actors import Actor, Provenance
 from domain.catalog import Key
 from domain.facts import LedgerEvent
 from domain.ids import OrgId, Stream
@@ -156,6 +158,16 @@ class BypassNotAllowed(NotPermitted):
         super().__init__(f"'{key}' cannot be bypassed: {why}.", key=key, why=why)
 
 
+BYPASS_FACTS: tuple[type[LedgerEvent], ...] = (
+    BypassUsed,
+    BypassUsesCounted,
+    BypassRefused,
+    BypassSessionOpened,
+    BypassSessionClosed,
+    BypassSessionExpired,
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
     """One session: `[opened_at, ends_at)`, cut short at `closed_at`."""
@@ -177,9 +189,34 @@ class Session:
         return self.ends_at if self.ends_at <= at else None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """What a super admin is about to use, and the denial that stands in the way."""
+
+    org: OrgId
+    key: Key
+    denied_by: str
+    permission: str | None = None
+    route: str | None = None
+    session_id: str | None = None
+
+
+def expired_by_itself(session: Session) -> Provenance:
+    """Who ends a session that nobody closed."""
+    return Provenance(
+        actor=Actor(id="entitlements-ledger", type="system", on_behalf_of=session.actor),
+        reason="The bypass session came to its end by itself.",
+    )
+
+
 def session_stream(session_id: str) -> Stream:
     """The stream of one session."""
     return Stream(_SESSION_PREFIX + session_id)
+
+
+def session_named(stream: str) -> str | None:
+    """The session a stream belongs to, or None for the streams that belong to none."""
+    return stream[len(_SESSION_PREFIX) :] if stream.startswith(_SESSION_PREFIX) else None
 
 
 def session_end(minutes: int, *, now: datetime) -> datetime:
@@ -193,7 +230,7 @@ def session_end(minutes: int, *, now: datetime) -> datetime:
     return now + timedelta(minutes=minutes)
 
 
-def session_of(facts: list[LedgerEvent]) -> Session | None:
+def session_of(facts: Iterable[LedgerEvent]) -> Session | None:
     """The session its facts add up to, None where there are none."""
     session: Session | None = None
     for fact in facts:

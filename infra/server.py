@@ -114,6 +114,7 @@ def app_parts(parts: Parts) -> ApiParts:
         integrity=Integrity(parts.ledger.reading, directory=parts.settings.data_dir),
         gates=parts.gates,
         rollouts=parts.rollouts,
+        bypasses=parts.bypasses,
         clock=parts.clock,
         tokens=verifier(parts.settings, clock=parts.clock),
         readiness=partial(readiness, parts),

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 PREFIX = "LEDGER_"
 _UNPREFIXED = ("enable_entitlements_gating",)
@@ -51,9 +51,22 @@ class Settings(BaseModel):
     enable_entitlements_gating: bool | None = Field(
         default=None, description="false gates nothing in this process, whatever the ledger says"
     )
+    bypass_allowed: bool = Field(
+        default=True, description="false is the strict mode: no super admin bypasses anything"
+    )
+    bypass_never: tuple[str, ...] = Field(
+        default=(), description="keys that are never bypassed, separated by commas"
+    )
     test_clock: bool = Field(
         default=False, description="let super admins set the ledger's clock forward: tests only"
     )
+
+    @field_validator("bypass_never", mode="before")
+    @classmethod
+    def _listed(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(key.strip().lower() for key in value.split(",") if key.strip())
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:

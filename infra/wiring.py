@@ -19,6 +19,8 @@ from consumers.ticker import Ticker
 from domain.actors import Actor, Provenance
 from domain.ids import CATALOG_STREAM, ROLLOUT_STREAM, OrgId, org_of
 from domain.org import Org
+from infra.bypass import Bypasses
+from infra.bypass.sessions import Sessions
 from infra.catalog import default_document
 from infra.clock import LedgerClock
 from infra.database import Database, database
@@ -69,6 +71,7 @@ class Parts:
     gates: Gates
     switch: Switch
     rollouts: Rollouts
+    bypasses: Bypasses
     ticker: Ticker  # not started: that is for processes that stay
 
 
@@ -84,6 +87,7 @@ class Ears:
         self._pool = pool
         self.table: OrgTable | None = None
         self.watch: Watch | None = None
+        self.sessions: Sessions | None = None
         self.followers: list[Follower | Ticker] = []
         self._reading: set[asyncio.Task[None]] = set()
 
@@ -95,6 +99,8 @@ class Ears:
             follower.wake()
         if self.watch is not None:
             self.watch.stream_moved(stream, version=version, position=position)
+        if self.sessions is not None:
+            self.sessions.moved(stream)
         org_id = org_of(stream)
         if org_id is not None and self.table is not None:
             self.table.moved(org_id, version=version)
@@ -108,6 +114,8 @@ class Ears:
             self.table.clear()
         if self.watch is not None:
             self.watch.start_over()
+        if self.sessions is not None:
+            self.sessions.start_over()
         self._read(partial(self.read_catalog, instead=True))
         self._read(partial(self.read_rollout, instead=True))
 
@@ -222,6 +230,14 @@ async def running(settings: Settings, where: Database) -> AsyncIterator[Parts]:
     steering = Steering(
         journal=journal, gates=gates, shelf=shelf, clock=clock, reading=ledger.reading
     )
+    bypasses = Bypasses(
+        journal,
+        clock=clock,
+        reading=ledger.reading,
+        allowed=settings.bypass_allowed,
+        never=settings.bypass_never,
+    )
+    ears.sessions = bypasses.sessions
     ticker = Ticker(reading=ledger.reading, execute=ledger.execute, seen=table.put, now=clock.now)
     ears.followers.append(ticker)
     try:
@@ -231,6 +247,7 @@ async def running(settings: Settings, where: Database) -> AsyncIterator[Parts]:
         await feed.start()
         journal.start()
         follower.start()
+        bypasses.uses.start()
         yield Parts(
             settings=settings,
             clock=clock,
@@ -244,9 +261,11 @@ async def running(settings: Settings, where: Database) -> AsyncIterator[Parts]:
             gates=gates,
             switch=switch,
             rollouts=Rollouts(ledger.reading, steering=steering),
+            bypasses=bypasses,
             ticker=ticker,
         )
     finally:
+        await bypasses.uses.close()
         await switch.close()
         await ticker.close()
         await journal.close()

@@ -14,15 +14,16 @@ from api.parts import Parts
 from api.render_audit import csv_lines, json_lines
 from api.render_history import recorded
 from api.tokens import Principal
-from domain.facts import AuditRead, LedgerEvent
+from domain.facts import AuditRead
 from domain.ids import AUDIT_READS_STREAM, OrgId, org_id
 from domain.instants import aware, iso
 from domain.refusals import NotPermitted, Unacceptable
+from domain.topics import BY_TOPIC
 from projections.audit import AuditQuery
 
 router = APIRouter(prefix="/api/v1/audit", tags=["audit"])
 
-_FACTS = {topic: topic.split(".")[1] for topic in LedgerEvent.BY_TOPIC}
+_FACTS = {topic: topic.split(".")[1] for topic in BY_TOPIC}
 Text = Annotated[str | None, Field(max_length=200, pattern=r"^[^\x00-\x1f]*$")]
 
 

@@ -10,9 +10,9 @@ from uuid import UUID
 from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import JSONTranscoder, Mapper, StoredEvent
 
-from domain import rollout_facts as _rollout_facts  # noqa: F401 - known by their topics
 from domain.facts import LedgerEvent
 from domain.instants import from_iso, iso
+from domain.topics import BY_TOPIC
 
 _ENVELOPE = ("originator_id", "originator_version")
 
@@ -70,7 +70,7 @@ def read_fact(stream: str, version: int, topic: str, body: bytes) -> LedgerEvent
     Raises:
         UnknownFact: its topic is of no fact this version knows.
     """
-    cls = LedgerEvent.BY_TOPIC.get(topic)
+    cls = BY_TOPIC.get(topic)
     if cls is None:
         raise UnknownFact(topic, stream=stream, version=version)
     fields = json.loads(body)

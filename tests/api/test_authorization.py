@@ -36,6 +36,11 @@ MATRIX: dict[tuple[str, str], set[str]] = {
     ("GET", "/api/v1/audit/export"): COMMANDERS,
     ("GET", "/api/v1/audit/verify"): STAFF,  # and services that are held to no org
     ("GET", "/api/v1/audit/checkpoints"): STAFF,  # the same
+    ("POST", "/api/v1/bypass/uses"): STAFF,
+    ("POST", "/api/v1/bypass/sessions"): STAFF,
+    ("GET", "/api/v1/bypass/sessions/{session_id}"): STAFF,  # and services held to no org
+    ("DELETE", "/api/v1/bypass/sessions/{session_id}"): STAFF,
+    ("GET", "/api/v1/audit/bypasses"): STAFF,  # the same
     ("GET", "/api/v1/admin/rollout"): STAFF,
     ("PUT", "/api/v1/admin/rollout"): STAFF,
     ("GET", "/api/v1/admin/rollout/history"): STAFF,
@@ -83,6 +88,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "remove-bundle": {"bundle": "crm_suite"},
     "suspend": {},
     "resume": {},
+    "uses": {"org": ORG, "key": "crm"},
+    "sessions": {"org": ORG},
     "rollback": {"scope": "org", "orgs": [ORG]},
     "percentage": {"percent": 100},
     "exempt-org": {"orgs": [ORG], "exempt": False},

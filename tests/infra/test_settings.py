@@ -20,6 +20,8 @@ VARIABLES: dict[str, tuple[str, object]] = {
     "LEDGER_CACHE_TTL_SECONDS": ("60", 60),
     "LEDGER_GATING_FILE": ("/etc/ledger/gating", Path("/etc/ledger/gating")),
     "ENABLE_ENTITLEMENTS_GATING": ("false", False),
+    "LEDGER_BYPASS_ALLOWED": ("false", False),
+    "LEDGER_BYPASS_NEVER": ("hr, CRM.orders", ("hr", "crm.orders")),
     "LEDGER_TEST_CLOCK": ("true", True),
 }
 

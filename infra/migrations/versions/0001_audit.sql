@@ -52,7 +52,7 @@ BEGIN
     END IF;
     INSERT INTO audit_entries (position, org, key, type, actor, source, batch, recorded_at)
     SELECT e.position,
-           CASE WHEN e.stream LIKE 'org-%' THEN substr(e.stream, 5) END,
+           CASE WHEN e.stream LIKE 'org-%' THEN substr(e.stream, 5) ELSE b.body ->> 'org' END,
            b.body ->> 'key', e.topic, b.body ->> 'actor', b.body ->> 'source',
            b.body ->> 'batch_id', e.recorded_at
       FROM events e, LATERAL (SELECT convert_from(e.state, 'UTF8')::jsonb - 'document') AS b (body)

@@ -1,0 +1,52 @@
+"""Appends the facts of the bypass to streams of their own."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from domain.actors import Provenance
+from domain.facts import LedgerEvent, common
+from domain.ids import Stream, uuid7
+from infra.store.append import Append, Appended
+from infra.store.journal import Journal
+from infra.store.mapper import FactMapper
+
+
+class Notes:
+    """Makes a fact and appends it; the journal lets those that wait at once share a commit."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._mapper = FactMapper()
+
+    async def write(
+        self,
+        fact: type[LedgerEvent],
+        *,
+        stream: Stream,
+        by: Provenance,
+        now: datetime,
+        expected: int | None = None,
+        effective_at: datetime | None = None,
+        command_id: UUID | None = None,
+        **content: Any,
+    ) -> Appended:
+        """What became of the fact; the same `command_id` again acts once.
+
+        Raises:
+            Unavailable: it could not be recorded, or that could not be found out.
+        """
+        place: dict[str, Any] = {
+            "originator_id": stream,
+            "originator_version": 0 if expected is None else expected + 1,
+        }
+        shared = common(now=now, by=by, effective_at=effective_at or now)
+        noted = fact(**place, **shared, **content)
+        return await self._journal.append(
+            Append(
+                command_id=command_id or uuid7(now),
+                stream=stream,
+                expected=expected,
+                events=[(noted.event_id, self._mapper.to_stored_event(noted))],
+            )
+        )
