@@ -69,14 +69,16 @@ class Org(BaseAggregate[str]):
         """Take over a state that facts once added up to.
 
         Args:
-            quiet_until: nothing is due after `ticked` and before this.
+            quiet_until: nothing is due after `ticked` and before this, which spares looking
+                through everything for each fact.
         """
         self.name = name
         self.grants = grants
         self.blocks = blocks
         self.used_trials = used_trials
         self.ticked = ticked
-        self.quiet_until = quiet_until  # spares looking through everything for each fact
+        self.quiet_until = quiet_until
+        self._waker: str | None = None  # what is due at `quiet_until` itself, where that is known
 
     @property
     def org_id(self) -> OrgId:
@@ -101,9 +103,8 @@ class Org(BaseAggregate[str]):
     @property
     def wake_at(self) -> datetime | None:
         """When something is next to be accounted for, a boundary or a notice; None: never."""
-        found = first_wake(self.entries(), after=self.ticked)
-        self.quiet_until = found or NEVER
-        return found
+        self._look()
+        return None if self._waker is None else self.quiet_until
 
     def due(self, *, until: datetime) -> list[datetime]:
         """The boundaries and notices up to `until` that are not yet accounted for, ascending."""
@@ -152,14 +153,19 @@ class Org(BaseAggregate[str]):
             case ScheduleCancelled():
                 self._take_back(fact)
             case BoundaryCrossed() | TrialEnding():
-                self.ticked = max(self.ticked, fact.boundary)
+                self.ticked, self._waker = max(self.ticked, fact.boundary), None
 
     def _pass(self, at: datetime) -> None:
         """Time went on to `at`: with no boundary and no notice between, or one that is now due."""
-        if self.quiet_until <= at and self.ticked < at:
-            self.quiet_until = first_wake(self.entries(), after=self.ticked) or NEVER
+        known = self._waker in self.grants or self._waker in self.blocks
+        if self.quiet_until <= at and self.ticked < at and not known:
+            self._look()
         if at < self.quiet_until:
             self.ticked = max(self.ticked, at)
+
+    def _look(self) -> None:
+        found = first_wake(self.entries(), after=self.ticked)
+        self.quiet_until, self._waker = found or (NEVER, None)
 
     def _open(self, grant: Grant, *, at: datetime) -> None:
         ended = [g for g in self.grants.values() if g.slot == grant.slot and not g.live(at)]
@@ -174,9 +180,11 @@ class Org(BaseAggregate[str]):
             self.grants[entry.id] = entry
         else:
             self.blocks[entry.id] = entry
-        self.quiet_until = min(
-            [self.quiet_until, *(at for at in wakes_of(entry) if at > self.ticked)]
-        )
+        if entry.id == self._waker:
+            self._waker = None
+        first = first_wake((entry,), after=self.ticked)
+        if first is not None and first[0] <= self.quiet_until:
+            self.quiet_until, self._waker = first
 
     def _raise(self, block: Block, *, at: datetime) -> None:
         for earlier in [b for b in self.blocks.values() if b.slot == block.slot]:

@@ -36,9 +36,16 @@ def notices_of(trial: Grant) -> list[timedelta]:
     return [before for before in NOTICES if trial.ends - trial.starts > before]
 
 
-def first_wake(entries: Iterable[Grant | Block], *, after: datetime) -> datetime | None:
-    """The first instant after `after` at which something is due."""
-    return min((at for e in entries for at in wakes_of(e) if at > after), default=None)
+def first_wake(entries: Iterable[Grant | Block], *, after: datetime) -> tuple[datetime, str] | None:
+    """The first instant after `after` at which something is due, and the entry it is due on."""
+    found: tuple[datetime, str] | None = None
+    for entry in entries:
+        if (entry.ends or entry.starts) <= after:  # so lies all of it, which is so of most
+            continue
+        for at in wakes_of(entry):
+            if at > after and (found is None or at < found[0]):
+                found = at, entry.id
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,13 @@ from domain.lanes import Block, Grant, UsedTrial
 from domain.org import NEVER, Org
 
 
+_RARE = ("ends_before", "cancelled_end")  # written only where there is something to write
+_ALWAYS = {
+    kind: tuple(field.name for field in fields(kind) if field.name not in _RARE)
+    for kind in (Grant, Block, UsedTrial)
+}
+
+
 def written(org: Org) -> bytes:
     """What an org's facts add up to, as JSON: the same state always gives the same bytes."""
     state = {
@@ -61,13 +68,13 @@ def copied(org: Org) -> Org:
 
 
 def _row(entry: Grant | Block | UsedTrial) -> dict[str, Any]:
-    row = {field.name: getattr(entry, field.name) for field in fields(entry)}
+    row = {name: getattr(entry, name) for name in _ALWAYS[type(entry)]}
     row["starts"] = iso(entry.starts)
     row["ends"] = _written(entry.ends)
-    if before := row.pop("ends_before", ()):  # few have these two
-        row["ends_before"] = [[_written(at), by] for at, by in before]
-    if cancelled := row.pop("cancelled_end", None):
-        row["cancelled_end"] = iso(cancelled)
+    if isinstance(entry, Grant) and entry.ends_before:
+        row["ends_before"] = [[_written(at), by] for at, by in entry.ends_before]
+    if not isinstance(entry, UsedTrial) and entry.cancelled_end is not None:
+        row["cancelled_end"] = iso(entry.cancelled_end)
     return row
 
 
