@@ -17,7 +17,7 @@ from domain.history import History, Recorded
 from domain.ids import OrgId, Stream
 from domain.orders import Answer, Order
 from domain.verified import Verified
-from projections.audit import AuditQuery
+from projections.audit_pages import AuditQuery
 from projections.shelf import Shelf
 from projections.table import OrgTable
 

@@ -18,7 +18,7 @@ from domain.facts import AuditRead, LedgerEvent
 from domain.ids import AUDIT_READS_STREAM, OrgId, org_id
 from domain.instants import aware, iso
 from domain.refusals import NotPermitted, Unacceptable
-from projections.audit import AuditQuery
+from projections.audit_pages import AuditQuery
 
 router = APIRouter(prefix="/api/v1/audit", tags=["audit"])
 

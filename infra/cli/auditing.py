@@ -18,7 +18,7 @@ from infra.cli.work import over_ledger
 if TYPE_CHECKING:
     from domain.history import Recorded
     from infra.wiring import Parts
-    from projections.audit import AuditQuery
+    from projections.audit_pages import AuditQuery
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +129,7 @@ def _query(marks: Marks, *, after: int | None, limit: int) -> "AuditQuery":
     from api.routes.audit import types_named
     from domain.ids import org_id
     from domain.instants import aware
-    from projections.audit import AuditQuery
+    from projections.audit_pages import AuditQuery
 
     return AuditQuery(
         org=org_id(marks.org) if marks.org is not None else None,
