@@ -9,6 +9,7 @@ from domain.catalog import Catalog, Key
 from domain.history import History, Recorded
 from domain.ids import OrgId
 from domain.refusals import Unavailable
+from infra.store.any_fact import read_any_fact
 from infra.store.mapper import read_fact
 from projections.audit import (
     AuditQuery,
@@ -36,7 +37,7 @@ class Audit:
         async with self._reading() as connection:
             await catch_up(connection)
             known_to = await audit_position(connection)
-            return await find_events(connection, query, decode=read_fact), known_to
+            return await find_events(connection, query, decode=read_any_fact), known_to
 
     async def orgs_naming(self, keys: Sequence[Key], *, after: str, limit: int) -> list[OrgId]:
         """The orgs that ever had an event about one of `keys`, by id as text, after `after`."""
@@ -46,7 +47,7 @@ class Audit:
 
     def everything(self, query: AuditQuery) -> AsyncIterator[list[Recorded]]:
         """Every event that matches, in pages."""
-        return all_events(self._reading, query, decode=read_fact)
+        return all_events(self._reading, query, decode=read_any_fact)
 
 
 class Histories:

@@ -118,9 +118,7 @@ class Lives:
         ends = now + timedelta(days=self._random.randint(7, 30))
         return self._fact(TrialStarted, org, now, **content, starts=now, ends_at=ends)
 
-    def _later(
-        self, org: Org, trial: str, key: Key, ends: datetime, now: datetime
-    ) -> LedgerEvent:
+    def _later(self, org: Org, trial: str, key: Key, ends: datetime, now: datetime) -> LedgerEvent:
         if self._random.random() < 0.5:
             later = {"ends_at": ends + timedelta(days=7), "previous_ends_at": ends}
             return self._fact(TrialExtended, org, now, grant_id=trial, key=key, **later)
@@ -134,7 +132,9 @@ class Lives:
         where: dict[str, Any] = {"scope": "org", "key": None, "category": "suspension"}
         if self._random.random() < 0.6:
             where = {"scope": "module", "key": POPULAR, "category": "compliance"}
-        return self._fact(AccessBlocked, org, now, block_id=_id(org), **where, starts=now, ends=None)
+        return self._fact(
+            AccessBlocked, org, now, block_id=_id(org), **where, starts=now, ends=None
+        )
 
     def _read(self, now: datetime, *, by: Provenance) -> LedgerEvent:
         self._reads += 1

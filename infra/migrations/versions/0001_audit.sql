@@ -15,7 +15,7 @@ CREATE TABLE audit_entries (
     org text COLLATE "C",
     key text COLLATE "C",
     type text COLLATE "C" NOT NULL,
-    actor text COLLATE "C" NOT NULL,
+    actor text COLLATE "C",
     source text COLLATE "C",
     batch text COLLATE "C",
     recorded_at timestamptz NOT NULL
