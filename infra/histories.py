@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from domain.catalog import Catalog, Key
 from domain.history import History, Recorded
@@ -19,7 +20,9 @@ from projections.audit import (
     find_events,
     orgs_naming,
 )
-from projections.history import catalog_in_force, org_history
+from projections.history import catalog_in_force, org_history, published_catalog
+
+_MOST_CATALOGS = 16  # kept; the shipped one takes a megabyte or so
 
 
 class Audit:
@@ -59,6 +62,7 @@ class Histories:
 
     def __init__(self, reading: Callable[[], AbstractAsyncContextManager[Any]]) -> None:
         self._reading = reading
+        self._catalogs: dict[UUID, Catalog] = {}  # by the event that published them
 
     async def of(self, org_id: OrgId, *, known_at: datetime | None = None) -> History:
         """Every fact of an org that was recorded by `known_at`.
@@ -72,7 +76,15 @@ class Histories:
     async def catalog_at(self, at: datetime) -> Catalog:
         """The catalog in force at an instant, the first one for anything earlier."""
         async with self._reading() as connection:
-            catalog = await catalog_in_force(connection, decode=read_fact, at=at)
-        if catalog is None:
-            raise Unavailable("No catalog has been published.")
-        return catalog
+            event_id = await catalog_in_force(connection, at=at)
+            if event_id is None:
+                raise Unavailable("No catalog has been published.")
+            if event_id not in self._catalogs:
+                found = await published_catalog(connection, event_id, decode=read_fact)
+                self._keep(event_id, found)
+            return self._catalogs[event_id]
+
+    def _keep(self, event_id: UUID, catalog: Catalog) -> None:
+        while len(self._catalogs) >= _MOST_CATALOGS:
+            del self._catalogs[next(iter(self._catalogs))]
+        self._catalogs[event_id] = catalog

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from uuid import UUID
 
 from psycopg import AsyncConnection
 
@@ -34,19 +35,33 @@ async def org_history(
     return History(org_id, recorded)
 
 
-async def catalog_in_force(
-    connection: AsyncConnection, *, decode: Decode, at: datetime
-) -> Catalog | None:
-    """The catalog published last by `at`; the first one for anything earlier."""
+async def catalog_in_force(connection: AsyncConnection, *, at: datetime) -> UUID | None:
+    """The id of the event that published the catalog in force at `at`; the first for any earlier.
+
+    None before the first. What an event published never changes, so it need be read only once.
+    """
     cursor = await connection.execute(
-        """SELECT stream, version, topic, state FROM ledger.events WHERE stream = %s
+        """SELECT event_id FROM ledger.events WHERE stream = %s
             ORDER BY recorded_at <= %s DESC,
                      CASE WHEN recorded_at <= %s THEN -version ELSE version END LIMIT 1""",
         (CATALOG_STREAM, at, at),
+        prepare=True,
     )
     row = await cursor.fetchone()
-    if row is None:
-        return None
+    return row[0] if row else None
+
+
+async def published_catalog(
+    connection: AsyncConnection, event_id: UUID, *, decode: Decode
+) -> Catalog:
+    """The catalog that an event published."""
+    cursor = await connection.execute(
+        "SELECT stream, version, topic, state FROM ledger.events WHERE stream = %s"
+        "   AND event_id = %s",
+        (CATALOG_STREAM, event_id),
+    )
+    row = await cursor.fetchone()
+    assert row is not None
     fact = decode(*row)
     assert isinstance(fact, CatalogPublished)
     return read_catalog(fact.document, version=fact.originator_version)

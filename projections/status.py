@@ -23,8 +23,7 @@ _STATUS = """
 
 _FOLLOWING = """
     SELECT f.view, f.position, h.position - f.position,
-           CASE WHEN h.position > f.position THEN
-               extract(epoch FROM greatest(clock_timestamp() - e.recorded_at, '0')) ELSE 0 END::float8
+           coalesce(extract(epoch FROM greatest(clock_timestamp() - e.recorded_at, '0')), 0)::float8
       FROM ledger.head h CROSS JOIN ledger.followers f
       LEFT JOIN ledger.events e ON e.position = f.position + 1
      ORDER BY f.view

@@ -27,7 +27,7 @@ from infra.bench.samples import shipped_catalog
 from infra.catalog import default_document
 
 BUSY = OrgId("1")  # one event in sixteen is about it
-STEADY = OrgId("2")  # a thousand events, however long the log
+STEADY = OrgId("2")  # a thousand events, in any log that is long enough
 CRAWLER = "siem-export"  # who in one week reads the audit log again and again
 POPULAR = Key("crm")  # the module that comes and goes most
 STEADY_EVENTS = 1_000
@@ -54,7 +54,7 @@ class Lives:
         self._random = Random(seed)  # noqa: S311 - the same log in every run; guards nothing
         self._keys = [module.key for module in shipped_catalog().billable][:SOLD]
         self._crawled = range(int(CRAWLED[0] * events), int(CRAWLED[1] * events))
-        self._steady = max(1, events // STEADY_EVENTS)
+        self._steady = max(20, events // STEADY_EVENTS)
         self._reads = 0
         self.orgs: dict[OrgId, Org] = {}
 

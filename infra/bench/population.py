@@ -12,13 +12,14 @@ from domain.chain import GENESIS, chain_hash, leaf_hash
 from domain.entries import Entry
 from domain.facts import LedgerEvent
 from domain.instants import BEGINNING
-from infra.bench.lives import Lives
+from infra.bench.lives import CRAWLED, Lives
 from infra.store.mapper import fact_body
 from projections import current, legacy
 
 BEGAN = datetime(2024, 1, 1, tzinfo=UTC)
 SPAN = timedelta(days=700)
 EVENTS_PER_ORG = 50
+HURRY = 7  # times the usual pace, in the crawler's week
 _US = timedelta(microseconds=1)
 _COPY_EVENTS = (
     "COPY ledger.events (position, stream, version, event_id, topic, state, recorded_at, hash)"
@@ -62,6 +63,12 @@ def populate(
     return Population(events=events, orgs=len(lives.orgs), lives=lives)
 
 
+def crawled(events: int) -> tuple[datetime, datetime]:
+    """The week in which, in a log of so many events, the crawler is at it."""
+    starts = BEGAN + int(CRAWLED[0] * events) * (SPAN / events)
+    return starts, starts + timedelta(days=7)
+
+
 class _Log:
     """Puts one fact after another to the end of the chain, and remembers where each org is."""
 
@@ -86,7 +93,7 @@ class _Log:
         now = BEGAN
         for number in count():
             yield now
-            now += self._pace / 7 if self._lives.crawled(number) else self._pace
+            now += self._pace / HURRY if self._lives.crawled(number) else self._pace
 
     def _row(self, fact: LedgerEvent) -> tuple[object, ...]:
         self.position += 1

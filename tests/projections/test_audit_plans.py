@@ -1,6 +1,6 @@
 """Every page of the audit log is led to by an index, whatever is asked, and walks few rows of it.
 
-Looked for in a view of a hundred and fifty thousand rows, with PostgreSQL's own count of what it touched.
+The view has a hundred and fifty thousand rows; PostgreSQL itself counts those it touches.
 """
 
 from collections.abc import Iterator
