@@ -13,7 +13,7 @@ from typing import Any, ClassVar, TypeVar
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule, run_state_machine_as_test
 
@@ -88,14 +88,23 @@ class AsOf(lives.Histories):
 
     @initialize()
     def there_is_a_catalog(self) -> None:
-        self.publish(0)
+        self.put(0)
 
     @rule(delay=st.sampled_from([0 * us, us, timedelta(milliseconds=3)]))
     def the_database_takes_its_time(self, delay: timedelta) -> None:
         self.delay = delay
 
-    @rule(number=st.integers(0, len(CATALOGS) - 1))
-    def publish(self, number: int) -> None:
+    @rule(number=st.integers(1, len(CATALOGS) - 1), step=lives.steps)
+    def publish(self, number: int, step: timedelta) -> None:
+        self.now += step
+        self.put(number)
+
+    @rule(step=lives.steps)
+    def publish_the_first_again(self, step: timedelta) -> None:
+        self.now += step
+        self.put(0)
+
+    def put(self, number: int) -> None:
         version = 1 + sum(fact.originator_id == CATALOG_STREAM for _, fact in self.log)
         catalog, rules = CATALOGS[number]
         self.catalog = replace(catalog, version=version)
@@ -207,6 +216,7 @@ def test_any_state_as_known_at_any_time_is_what_a_replay_of_the_prefix_gives(
         stateful_step_count=20,
         deadline=None,
         database=None,
+        phases=[Phase.generate],  # shrinking would ask the database for minutes
         suppress_health_check=list(HealthCheck),
     )
     run_state_machine_as_test(over_database, settings=some)
