@@ -7,10 +7,11 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 PORT ?= 8000
 JOBS ?= 3
+SOAK ?= 100
 PYTHON := python3.13 python3.12 python3.11 python3
 UV_VERSION := 0.13.9
 
-.PHONY: help venv run test check lint bench lock clean
+.PHONY: help venv run test check lint soak bench lock clean
 
 help: ## this list
 	@echo 'make <target>, one of:'
@@ -24,6 +25,9 @@ run: venv ## serve the demo on http://127.0.0.1:8000 (PORT=8000)
 
 test: venv ## every test (JOBS=3 at a time)
 	@.venv/bin/python -m pytest -n '$(JOBS)' --dist loadfile
+
+soak: venv ## the long lane: every fault as often as promised, some hours (SOAK=10: a tenth)
+	@.venv/bin/python -m pytest -m soak --soak '$(SOAK)'
 
 check: lint test ## what CI runs: lint, then test
 

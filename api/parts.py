@@ -21,7 +21,7 @@ from domain.orders import Answer, Order
 from domain.rollout import Rollout
 from domain.steering import Steer, Steered
 from domain.verified import Verified
-from projections.audit import AuditQuery
+from projections.audit_pages import AuditQuery
 from projections.rollout import Gates, Member
 from projections.rows import Rows
 from projections.shelf import Shelf
@@ -66,8 +66,8 @@ class Audit(Protocol):
     async def page(self, query: AuditQuery) -> tuple[list[Recorded], int]:
         """The events that match, and the position up to which the view knows everything."""
 
-    def everything(self, query: AuditQuery) -> AsyncIterator[list[Recorded]]:
-        """Every event that matches, in pages."""
+    async def everything(self, query: AuditQuery) -> AsyncIterator[list[Recorded]]:
+        """Every event there is by now that matches, in pages; Unavailable where it cannot be."""
 
 
 class Integrity(Protocol):

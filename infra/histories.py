@@ -4,21 +4,33 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any
+from uuid import UUID
+
+from psycopg import AsyncConnection
 
 from domain.catalog import Catalog, Key
 from domain.history import History, Recorded
 from domain.ids import OrgId
 from domain.refusals import Unavailable, UnknownCatalogVersion
+from infra.store.any_fact import read_any_fact
 from infra.store.mapper import read_fact
 from projections.audit import (
-    AuditQuery,
     all_events,
     audit_position,
     catch_up,
+    catch_up_wholly,
     find_events,
     orgs_naming,
 )
-from projections.history import catalog_in_force, catalog_of, org_history
+from projections.audit_pages import AuditQuery
+from projections.history import (
+    catalog_in_force,
+    catalog_published_as,
+    org_history,
+    published_catalog,
+)
+
+_MOST_CATALOGS = 16  # kept; the shipped one takes a megabyte or so
 
 
 class Audit:
@@ -36,7 +48,11 @@ class Audit:
         async with self._reading() as connection:
             await catch_up(connection)
             known_to = await audit_position(connection)
-            return await find_events(connection, query, decode=read_fact), known_to
+            return await find_events(connection, query, decode=read_any_fact), known_to
+
+    async def caught_up(self) -> None:
+        """Wait until the view has all that is in the log by now. Raises as `everything`."""
+        await catch_up_wholly(self._reading)
 
     async def orgs_naming(self, keys: Sequence[Key], *, after: str, limit: int) -> list[OrgId]:
         """The orgs that ever had an event about one of `keys`, by id as text, after `after`."""
@@ -44,9 +60,14 @@ class Audit:
             await catch_up(connection)
             return await orgs_naming(connection, keys, after=after, limit=limit)
 
-    def everything(self, query: AuditQuery) -> AsyncIterator[list[Recorded]]:
-        """Every event that matches, in pages."""
-        return all_events(self._reading, query, decode=read_fact)
+    async def everything(self, query: AuditQuery) -> AsyncIterator[list[Recorded]]:
+        """Every event there is by now that matches, in pages.
+
+        Raises:
+            Unavailable: the view cannot be brought on to the end of the log.
+        """
+        await self.caught_up()
+        return all_events(self._reading, query, decode=read_any_fact)
 
 
 class Histories:
@@ -58,6 +79,7 @@ class Histories:
 
     def __init__(self, reading: Callable[[], AbstractAsyncContextManager[Any]]) -> None:
         self._reading = reading
+        self._catalogs: dict[UUID, Catalog] = {}  # by the event that published them
 
     async def of(self, org_id: OrgId, *, known_at: datetime | None = None) -> History:
         """Every fact of an org that was recorded by `known_at`.
@@ -71,10 +93,10 @@ class Histories:
     async def catalog_at(self, at: datetime) -> Catalog:
         """The catalog in force at an instant, the first one for anything earlier."""
         async with self._reading() as connection:
-            catalog = await catalog_in_force(connection, decode=read_fact, at=at)
-        if catalog is None:
-            raise Unavailable("No catalog has been published.")
-        return catalog
+            event_id = await catalog_in_force(connection, at=at)
+            if event_id is None:
+                raise Unavailable("No catalog has been published.")
+            return await self._catalog(connection, event_id)
 
     async def catalog_of(self, version: int) -> Catalog:
         """One version of the catalog.
@@ -83,7 +105,15 @@ class Histories:
             UnknownCatalogVersion: it was never published.
         """
         async with self._reading() as connection:
-            catalog = await catalog_of(connection, decode=read_fact, version=version)
-        if catalog is None:
-            raise UnknownCatalogVersion(version)
-        return catalog
+            event_id = await catalog_published_as(connection, version)
+            if event_id is None:
+                raise UnknownCatalogVersion(version)
+            return await self._catalog(connection, event_id)
+
+    async def _catalog(self, connection: AsyncConnection, event_id: UUID) -> Catalog:
+        if event_id not in self._catalogs:
+            found = await published_catalog(connection, event_id, decode=read_fact)
+            while len(self._catalogs) >= _MOST_CATALOGS:
+                del self._catalogs[next(iter(self._catalogs))]
+            self._catalogs[event_id] = found
+        return self._catalogs[event_id]

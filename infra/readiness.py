@@ -11,12 +11,11 @@ from domain.instants import from_iso
 from domain.refusals import Refusal
 from infra.migrations.run import newest_revision
 from infra.wiring import Parts
+from projections.status import VIEWS, Following, following_views
 
 _PATIENCE_SECONDS = 2.0
-_MOST_LAG = 100_000  # events a following view may be behind before the process is not ready
 _ASK = """
     SELECT position, epoch, (SELECT version_num FROM ledger.alembic_version),
-           position - (SELECT position FROM ledger.followers WHERE view = 'audit'),
            (SELECT min(wake_at) FROM ledger.current_entitlements)
       FROM ledger.head
 """
@@ -26,7 +25,7 @@ async def readiness(parts: Parts) -> list[Check]:
     """The checks, in the order a person on call would ask."""
     database = await _database(parts)
     behind = max(0, database.facts.get("position", 0) - parts.feed.position)
-    lag = database.facts.pop("audit_lag", 0)
+    following = database.facts.pop("following", {})
     wake = database.facts.pop("next_wake", None)
     return [
         database,
@@ -41,15 +40,8 @@ async def readiness(parts: Parts) -> list[Check]:
             facts={"catalog_version": parts.shelf.version},
         ),
         _gating(parts),
-        Check(
-            name="views",
-            ok=lag <= _MOST_LAG,
-            facts={
-                "current_entitlements": {"lag_events": 0},  # written in the append's transaction
-                "legacy_enabled_modules": {"lag_events": 0},
-                "audit": {"lag_events": lag},
-            },
-        ),
+        # A view that lags takes nobody out of rotation: no decision rests on it.
+        Check(name="views", ok=True, facts=dict.fromkeys(VIEWS, _NO_LAG) | following),
         _ticker(parts, wake),
     ]
 
@@ -72,7 +64,7 @@ async def _database(parts: Parts) -> Check:
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
             # Shielded: a silent server would hold up even the end of what it was asked.
-            position, epoch, revision, audit_lag, next_wake = await asyncio.shield(asking)
+            (position, epoch, revision, wake), following = await asyncio.shield(asking)
     except (Refusal, psycopg.Error, TimeoutError) as error:
         problem = {"problem": "the database cannot be reached", "kind": type(error).__name__}
         return Check(name="database", ok=False, facts=problem)
@@ -80,8 +72,8 @@ async def _database(parts: Parts) -> Check:
         "position": position,
         "ledger_epoch": epoch,
         "revision": revision,
-        "audit_lag": audit_lag,
-        "next_wake": next_wake,
+        "following": {view.view: _lag(view.lag_events, view.lag_seconds) for view in following},
+        "next_wake": wake,
         "milliseconds": round((time.monotonic() - started) * 1000, 1),
     }
     return Check(name="database", ok=revision == newest_revision(), facts=facts)
@@ -100,13 +92,20 @@ def _ticker(parts: Parts, next_wake: str | None) -> Check:
     return Check(name="ticker", ok=True, facts=facts)
 
 
-async def _head(parts: Parts) -> tuple[int, int, str, int, str | None]:
+async def _head(parts: Parts) -> tuple[tuple[int, int, str, str | None], list[Following]]:
     async with parts.ledger.reading() as connection:
         cursor = await connection.execute(_ASK)
         row = await cursor.fetchone()
+        following = await following_views(connection)
     assert row is not None
-    position, epoch, revision, audit_lag, next_wake = row
-    return position, epoch, revision, audit_lag, next_wake
+    return (row[0], row[1], row[2], row[3]), following
+
+
+def _lag(events: int, seconds: float) -> dict[str, float]:
+    return {"lag_events": events, "projection_lag_seconds": round(seconds, 3)}
+
+
+_NO_LAG = _lag(0, 0.0)  # of what is written in the append's own transaction
 
 
 def _look(asking: "asyncio.Task[Any]") -> None:

@@ -1,48 +1,39 @@
 """The audit view: who did what to whom and when, a page at a time, in either direction."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from psycopg import AsyncConnection
-from psycopg.sql import SQL, Composed
 
 from domain.catalog import Key
 from domain.history import Recorded
 from domain.ids import OrgId
+from domain.refusals import Unavailable
+from projections.audit_pages import FIRST_SINCE, AuditQuery, Stretch, page_statement
 from projections.history import Decode
+from projections.status import head_position
 
 FOLLOW_AT_ONCE = 500  # events in one transaction
 CATCH_UP_BATCHES = 10  # before a read; what is left then, the follower does
 EXPORT_PAGE = 1_000
+_WHOLE_AT_ONCE = 2_000  # events in one transaction, where all of them are waited for
+_STANDSTILL_SECONDS = 5.0
+_PAUSE_SECONDS = 0.02
+
+Reading = Callable[[], AbstractAsyncContextManager[Any]]
+"""Gives a connection to read with."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditQuery:
-    """What to look for; every field that is not None must match.
+async def follow_audit(connection: AsyncConnection, *, at_most: int = FOLLOW_AT_ONCE) -> int:
+    """Bring the view on by one batch; how many events that was.
 
-    `[starts, ends)` is the time of recording. `after` is the position of the last event of the
-    page before, in the direction of the query.
+    None also when another process is at it.
     """
-
-    org: str | None = None
-    key: str | None = None
-    actor: str | None = None
-    types: tuple[str, ...] = ()
-    source: str | None = None
-    batch: str | None = None
-    starts: datetime | None = None
-    ends: datetime | None = None
-    after: int | None = None
-    newest_first: bool = True
-    limit: int = 50
-
-
-async def follow_audit(connection: AsyncConnection) -> int:
-    """Bring the view on by one batch; how many events that was."""
-    cursor = await connection.execute("SELECT ledger.follow_audit(%s)", (FOLLOW_AT_ONCE,))
+    cursor = await connection.execute("SELECT ledger.follow_audit(%s)", (at_most,), prepare=True)
     row = await cursor.fetchone()
     return int(row[0]) if row else 0
 
@@ -52,6 +43,26 @@ async def catch_up(connection: AsyncConnection) -> None:
     for _ in range(CATCH_UP_BATCHES):
         if not await follow_audit(connection):
             return
+
+
+async def catch_up_wholly(reading: Reading) -> None:
+    """Bring the view on to the present end of the log, however far that is.
+
+    Raises:
+        Unavailable: another process is at it and does not get on.
+    """
+    async with reading() as connection:
+        end, standing = await head_position(connection), 0
+        before = -1
+        while (position := await audit_position(connection)) < end:
+            standing = standing + 1 if position == before else 0
+            if standing * _PAUSE_SECONDS > _STANDSTILL_SECONDS:
+                raise Unavailable(
+                    f"The audit view stands at position {position} of {end}; ask again later."
+                )
+            before = position
+            if not await follow_audit(connection, at_most=_WHOLE_AT_ONCE):
+                await asyncio.sleep(_PAUSE_SECONDS)
 
 
 async def audit_position(connection: AsyncConnection) -> int:
@@ -65,7 +76,11 @@ async def find_events(
     connection: AsyncConnection, query: AuditQuery, *, decode: Decode
 ) -> list[Recorded]:
     """The events that match, at most `limit`, in the direction of the query."""
-    cursor = await connection.execute(*_statement(query))
+    stretch = await _stretch(connection, query)
+    if stretch is None:
+        return []
+    # Planned for these very values: how rare they are is what the choice of an index rests on.
+    cursor = await connection.execute(*page_statement(query, stretch), prepare=False)
     return [
         Recorded(
             position=position,
@@ -89,11 +104,12 @@ async def orgs_naming(
 
 
 async def all_events(
-    reading: Callable[[], AbstractAsyncContextManager[Any]], query: AuditQuery, *, decode: Decode
+    reading: Reading, query: AuditQuery, *, decode: Decode
 ) -> AsyncIterator[list[Recorded]]:
-    """Every event that matches, in pages; a connection is held for a page only."""
-    async with reading() as connection:
-        await catch_up(connection)
+    """Every event that matches, in pages; a connection is held for a page only.
+
+    What the view does not have is not among them: catch up wholly first.
+    """
     while True:
         async with reading() as connection:
             page = await find_events(connection, replace(query, limit=EXPORT_PAGE), decode=decode)
@@ -104,33 +120,23 @@ async def all_events(
         query = replace(query, after=page[-1].position)
 
 
-def _statement(query: AuditQuery) -> tuple[Composed, list[Any]]:
-    conditions: list[SQL] = [SQL("true")]
-    values: list[Any] = []
-    for column, wanted in (
-        ("a.org =", query.org),
-        ("a.key =", query.key),
-        ("a.actor =", query.actor),
-        ("a.source =", query.source),
-        ("a.batch =", query.batch),
-        ("a.recorded_at >=", query.starts),
-        ("a.recorded_at <", query.ends),
-        ("a.position <" if query.newest_first else "a.position >", query.after),
-    ):
-        if wanted is not None:
-            conditions.append(SQL(column + " %s"))
-            values.append(wanted)
-    if len(query.types) == 1:  # an equality, which keeps the index in order
-        conditions.append(SQL("a.type = %s"))
-        values.append(query.types[0])
-    elif query.types:
-        conditions.append(SQL("a.type = ANY(%s)"))
-        values.append(list(query.types))
-    statement = SQL(
-        "SELECT e.position, e.recorded_at, e.stream, e.version, e.topic, e.state"
-        " FROM (SELECT a.position FROM ledger.audit_entries a WHERE {} ORDER BY a.position {}"
-        "        LIMIT %s) found JOIN ledger.events e USING (position) ORDER BY e.position {}"
-    )
-    direction = SQL("DESC" if query.newest_first else "ASC")
-    composed = statement.format(SQL(" AND ").join(conditions), direction, direction)
-    return composed, [*values, query.limit]
+async def _stretch(connection: AsyncConnection, query: AuditQuery) -> Stretch | None:
+    """The part of the log that the query asks for; None where nothing was recorded so late."""
+    stretch = Stretch()
+    if query.starts is not None:
+        first = await _first_since(connection, query.starts)
+        if first is None:
+            return None
+        stretch = stretch.narrowed(after=first - 1)
+    if query.ends is not None:
+        stretch = stretch.narrowed(before=await _first_since(connection, query.ends))
+    if query.newest_first:
+        return stretch.narrowed(before=query.after)
+    return stretch.narrowed(after=query.after)
+
+
+async def _first_since(connection: AsyncConnection, instant: datetime) -> int | None:
+    """The first position that was recorded at an instant or later."""
+    cursor = await connection.execute(FIRST_SINCE, (instant,))
+    row = await cursor.fetchone()
+    return row[0] if row else None

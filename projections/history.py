@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from uuid import UUID
 
 from psycopg import AsyncConnection
 
@@ -10,7 +11,8 @@ from domain.catalog_document import read_catalog
 from domain.facts import CatalogPublished, LedgerEvent
 from domain.history import History, Recorded
 from domain.ids import CATALOG_STREAM, OrgId, org_stream
-from domain.refusals import UnknownOrg
+from domain.instants import iso
+from domain.refusals import NotYetKnown, UnknownOrg
 
 Decode = Callable[[str, int, str, bytes], LedgerEvent]
 """Makes a fact of stream, version, topic and stored state."""
@@ -26,44 +28,68 @@ async def org_history(
     """Every fact of an org that was recorded by `known_at` (that instant included).
 
     Raises:
-        UnknownOrg: the ledger knew no such org then.
+        NotYetKnown: the org is one of a later time.
+        UnknownOrg: the ledger knows no such org.
     """
-    recorded = await recorded_in(connection, org_stream(org_id), decode=decode, known_at=known_at)
+    stream = org_stream(org_id)
+    recorded = await recorded_in(connection, stream, decode=decode, known_at=known_at)
     if not recorded:
-        raise UnknownOrg(org_id)
+        first = await _first_recorded(connection, stream)
+        if first is None or known_at is None:
+            raise UnknownOrg(org_id)
+        raise NotYetKnown(org_id, known_at=iso(known_at), first_recorded_at=iso(first))
     return History(org_id, recorded)
 
 
-async def catalog_in_force(
-    connection: AsyncConnection, *, decode: Decode, at: datetime
-) -> Catalog | None:
-    """The catalog published last by `at`; the first one for anything earlier."""
+async def catalog_in_force(connection: AsyncConnection, *, at: datetime) -> UUID | None:
+    """The id of the event that published the catalog in force at `at`; the first for any earlier.
+
+    None before the first. What an event published never changes, so it need be read only once.
+    """
     cursor = await connection.execute(
-        """SELECT stream, version, topic, state FROM ledger.events WHERE stream = %s
+        """SELECT event_id FROM ledger.events WHERE stream = %s
             ORDER BY recorded_at <= %s DESC,
                      CASE WHEN recorded_at <= %s THEN -version ELSE version END LIMIT 1""",
         (CATALOG_STREAM, at, at),
+        prepare=True,
     )
     row = await cursor.fetchone()
-    return None if row is None else _catalog(decode(*row))
+    return row[0] if row else None
 
 
-async def catalog_of(
-    connection: AsyncConnection, *, decode: Decode, version: int
-) -> Catalog | None:
-    """One version of the catalog."""
+async def catalog_published_as(connection: AsyncConnection, version: int) -> UUID | None:
+    """The event that published one version of the catalog, None where there is none."""
     cursor = await connection.execute(
-        "SELECT stream, version, topic, state FROM ledger.events"
-        " WHERE stream = %s AND version = %s",
+        "SELECT event_id FROM ledger.events WHERE stream = %s AND version = %s",
         (CATALOG_STREAM, version),
     )
     row = await cursor.fetchone()
-    return None if row is None else _catalog(decode(*row))
+    return row[0] if row else None
 
 
-def _catalog(fact: LedgerEvent) -> Catalog:
+async def published_catalog(
+    connection: AsyncConnection, event_id: UUID, *, decode: Decode
+) -> Catalog:
+    """The catalog that an event published."""
+    cursor = await connection.execute(
+        "SELECT stream, version, topic, state FROM ledger.events WHERE stream = %s"
+        "   AND event_id = %s",
+        (CATALOG_STREAM, event_id),
+    )
+    row = await cursor.fetchone()
+    assert row is not None
+    fact = decode(*row)
     assert isinstance(fact, CatalogPublished)
     return read_catalog(fact.document, version=fact.originator_version)
+
+
+async def _first_recorded(connection: AsyncConnection, stream: str) -> datetime | None:
+    cursor = await connection.execute(
+        "SELECT recorded_at FROM ledger.events WHERE stream = %s ORDER BY version LIMIT 1",
+        (stream,),
+    )
+    row = await cursor.fetchone()
+    return row[0] if row else None
 
 
 async def recorded_in(

@@ -3,15 +3,16 @@
 Whatever is appended meanwhile writes its own rows; those are left alone.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import LiteralString
+from typing import Any, LiteralString
 
 from psycopg import AsyncConnection
 from psycopg.abc import Params
 
 from domain.ids import OrgId, org_stream
 from projections.fold import EVERY_ORG, Fold, ReadFact, folded, orgs
+from projections.status import CURRENT, LEGACY, VIEWS
 
 _BATCH_ORGS = 500
 
@@ -51,6 +52,7 @@ async def rebuild_views(
     connection: AsyncConnection,
     *,
     read_fact: ReadFact,
+    views: Collection[str] = VIEWS,
     org_id: OrgId | None = None,
     dry_run: bool = False,
     told: Callable[[int], None] = lambda events: None,
@@ -58,6 +60,7 @@ async def rebuild_views(
     """Fold one org, or all, and rewrite the rows that are not byte for byte the fold.
 
     Args:
+        views: the views to compare; an org in which one of them differs gets all rows anew.
         dry_run: only count what would be rewritten and dropped.
         told: hears how many events were read so far.
     """
@@ -73,9 +76,9 @@ async def rebuild_views(
         else:
             batch[org] = fold
         if len(batch) == _BATCH_ORGS:
-            await _settle(connection, rebuilt, batch, dry_run=dry_run)
+            await _settle(connection, rebuilt, batch, views=views, dry_run=dry_run)
             batch = {}
-    await _settle(connection, rebuilt, batch, dry_run=dry_run)
+    await _settle(connection, rebuilt, batch, views=views, dry_run=dry_run)
     if org_id is None:
         rebuilt.dropped = await _number(connection, _COUNT_STRAYS if dry_run else _DROP_STRAYS)
     return rebuilt
@@ -88,19 +91,31 @@ async def count_events(connection: AsyncConnection) -> int:
 
 
 async def _settle(
-    connection: AsyncConnection, rebuilt: Rebuilt, folds: Mapping[OrgId, Fold], *, dry_run: bool
+    connection: AsyncConnection,
+    rebuilt: Rebuilt,
+    folds: Mapping[OrgId, Fold],
+    *,
+    views: Collection[str],
+    dry_run: bool,
 ) -> None:
     """Compare the rows of some orgs and rewrite those that differ."""
     versions = [fold.version for fold in folds.values()]
     cursor = await connection.execute(_STANDING, (list(folds), versions))
     standing = {OrgId(org): row for org, *row in await cursor.fetchall()}
     rebuilt.compared += len(standing)
-    differing = [org for org, row in standing.items() if row != [*folds[org], folds[org].version]]
+    differing = [org for org, row in standing.items() if _differs(row, folds[org], views)]
     rebuilt.differing += differing
     rebuilt.rewritten += len(differing)
     if differing and not dry_run:
         columns = zip(*(folds[org] for org in differing), strict=True)
         await connection.execute(_PUT, (differing, *map(list, columns)))
+
+
+def _differs(row: list[Any], fold: Fold, views: Collection[str]) -> bool:
+    current, legacy = row[:4], row[4:]
+    return (CURRENT in views and current != [*fold[:4]]) or (
+        LEGACY in views and legacy != [fold.granted, fold.version]
+    )
 
 
 async def _number(connection: AsyncConnection, query: LiteralString, values: Params = ()) -> int:

@@ -1,4 +1,4 @@
-"""How the inline views stand to the log: rows, and which are missing, behind or nobody's."""
+"""How the views stand to the log: rows, which are missing, behind or nobody's, and the lag."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,10 @@ from psycopg import AsyncConnection, sql
 
 from projections.fold import EVERY_ORG
 
-VIEWS = ("current_entitlements", "legacy_enabled_modules")
+CURRENT = "current_entitlements"
+LEGACY = "legacy_enabled_modules"
+VIEWS = (CURRENT, LEGACY)  # inline: written with every append
+AUDIT = "audit"  # follows the log
 
 _STATUS = """
     SELECT count(v.org), count(*) FILTER (WHERE v.org IS NULL),
@@ -18,6 +21,15 @@ _STATUS = """
 """
 
 
+_FOLLOWING = """
+    SELECT f.view, f.position, h.position - f.position,
+           coalesce(extract(epoch FROM greatest(clock_timestamp() - e.recorded_at, '0')), 0)::float8
+      FROM ledger.head h CROSS JOIN ledger.followers f
+      LEFT JOIN ledger.events e ON e.position = f.position + 1
+     ORDER BY f.view
+"""
+
+
 class ViewStatus(NamedTuple):
     """One view: its rows; orgs without one; rows of another version; rows of unknown orgs."""
 
@@ -26,6 +38,32 @@ class ViewStatus(NamedTuple):
     missing: int
     behind: int
     strays: int
+
+
+class Following(NamedTuple):
+    """A view with a cursor of its own, and how far it lags behind the log.
+
+    `lag_seconds` is the age of the first event it does not have, 0 when it has them all.
+    """
+
+    view: str
+    position: int
+    lag_events: int
+    lag_seconds: float
+
+
+async def following_views(connection: AsyncConnection) -> list[Following]:
+    """How far each view that follows the log has come."""
+    cursor = await connection.execute(_FOLLOWING)
+    return [Following(*row) for row in await cursor.fetchall()]
+
+
+async def count_audit(connection: AsyncConnection) -> int:
+    """How many rows the audit view has; as many as its position, when it is whole."""
+    cursor = await connection.execute("SELECT count(*) FROM ledger.audit_entries")
+    row = await cursor.fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 async def status_of_views(connection: AsyncConnection) -> list[ViewStatus]:

@@ -19,7 +19,7 @@ from domain.ids import AUDIT_READS_STREAM, OrgId, org_id
 from domain.instants import aware, iso
 from domain.refusals import NotPermitted, Unacceptable
 from domain.topics import BY_TOPIC
-from projections.audit import AuditQuery
+from projections.audit_pages import AuditQuery
 
 router = APIRouter(prefix="/api/v1/audit", tags=["audit"])
 
@@ -91,7 +91,7 @@ async def export(
     await parts.ledger.note(
         AUDIT_READS_STREAM, AuditRead, by=by, query=written_query(query), export=True
     )
-    pages = parts.audit.everything(query)
+    pages = await parts.audit.everything(query)  # a refusal must come before the first byte
     csv = asked.format == "csv"
     return StreamingResponse(
         csv_lines(pages) if csv else json_lines(pages),

@@ -19,7 +19,7 @@ from domain.bypass import BYPASS_FACTS, Session
 from domain.facts import AuditRead
 from domain.ids import AUDIT_READS_STREAM, org_id, org_json
 from domain.instants import aware, iso
-from projections.audit import AuditQuery
+from projections.audit_pages import AuditQuery
 
 router = APIRouter(prefix="/api/v1", tags=["bypass"])
 
@@ -120,7 +120,7 @@ async def bypasses(
         AUDIT_READS_STREAM, AuditRead, by=by, query=written_query(query), export=streamed
     )
     if streamed:
-        return _export(parts, query, asked.format)
+        return await _export(parts, query, asked.format)
     found, known_to = await parts.audit.page(query)
     return {
         "events": [recorded(entry) for entry in found],
@@ -129,8 +129,8 @@ async def bypasses(
     }
 
 
-def _export(parts: ApiParts, query: AuditQuery, form: str) -> StreamingResponse:
-    pages = parts.audit.everything(query)
+async def _export(parts: ApiParts, query: AuditQuery, form: str) -> StreamingResponse:
+    pages = await parts.audit.everything(query)
     return StreamingResponse(
         csv_lines(pages) if form == "csv" else json_lines(pages),
         media_type="text/csv; charset=utf-8" if form == "csv" else "application/jsonl",

@@ -25,13 +25,17 @@ _GONE_WITHIN = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sizes:
-    """How much is measured: `seconds` is how long one closed loop runs."""
+    """How much is measured: `seconds` is how long one closed loop runs.
+
+    `logs` are the lengths, in events, at which the audit log is looked through.
+    """
 
     rounds: int
     seconds: float
     orgs: int
     imported_orgs: int
     history: int
+    logs: tuple[int, int]
 
     @property
     def few_rounds(self) -> int:
@@ -39,8 +43,15 @@ class Sizes:
         return min(self.rounds, 3)
 
 
-FULL = Sizes(rounds=5, seconds=1.0, orgs=2_000, imported_orgs=2_000, history=1_000)
-QUICK = Sizes(rounds=3, seconds=0.1, orgs=256, imported_orgs=60, history=40)
+FULL = Sizes(
+    rounds=5,
+    seconds=1.0,
+    orgs=2_000,
+    imported_orgs=2_000,
+    history=1_000,
+    logs=(100_000, 1_000_000),
+)
+QUICK = Sizes(rounds=3, seconds=0.1, orgs=256, imported_orgs=60, history=40, logs=(3_000, 10_000))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,8 @@ from domain.instants import iso
 from infra.bypass.notes import Notes
 from infra.clock import LedgerClock
 from infra.store.mapper import read_fact
-from projections.audit import AuditQuery, catch_up, find_events
+from projections.audit import catch_up, find_events
+from projections.audit_pages import AuditQuery
 from projections.history import recorded_in
 
 _ENDS = UUID("b7f2a9b8-52d1-4d2f-8a53-0f6b3b8f2a11")  # never rename: command ids derive from it

@@ -18,7 +18,7 @@ from infra.cli.work import over_ledger
 if TYPE_CHECKING:
     from domain.history import Recorded
     from infra.wiring import Parts
-    from projections.audit import AuditQuery
+    from projections.audit_pages import AuditQuery
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +78,9 @@ def search(*, after: int | None, limit: int, as_json: bool, **marks: Any) -> Non
 
     async def read(parts: "Parts") -> "list[Recorded]":
         await _note(parts, query, export=False)
-        found, _ = await Audit(parts.ledger.reading).page(query)
+        audit = Audit(parts.ledger.reading)
+        await audit.caught_up()
+        found, _ = await audit.page(query)
         return found
 
     found = over_ledger(read)
@@ -117,10 +119,11 @@ def export(*, form: str, **marks: Any) -> None:
 
     async def write(parts: "Parts") -> None:
         await _note(parts, query, export=True)
-        pages = Audit(parts.ledger.reading).everything(query)
+        pages = await Audit(parts.ledger.reading).everything(query)
         lines: AsyncIterator[str] = csv_lines(pages) if form == "csv" else json_lines(pages)
         async for text in lines:
             sys.stdout.write(text)
+        sys.stdout.flush()  # here a reader that has gone is still told of
 
     over_ledger(write)
 
@@ -129,7 +132,7 @@ def _query(marks: Marks, *, after: int | None, limit: int) -> "AuditQuery":
     from api.routes.audit import types_named
     from domain.ids import org_id
     from domain.instants import aware
-    from projections.audit import AuditQuery
+    from projections.audit_pages import AuditQuery
 
     return AuditQuery(
         org=org_id(marks.org) if marks.org is not None else None,

@@ -35,8 +35,8 @@ def test_a_grant_answers_what_it_did(staff: httpx.Client, org: int) -> None:
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_every_command_does_its_work(staff: httpx.Client, org: int, name: str) -> None:
     """Each command, after what it needs, changes the org it names."""
-    for needed, body in _NEEDS.get(name, []):
-        assert command(staff, org, needed, **body()).json()["changed"] is True
+    for needed, made in _NEEDS.get(name, []):
+        assert command(staff, org, needed, **made()).json()["changed"] is True
 
     body = _BODIES[name]()
     if name == "cancel-scheduled":

@@ -56,6 +56,24 @@ async def test_a_running_ledger_is_ready(parts: Parts) -> None:
     assert found["catalog"].facts == {"catalog_version": 1}
 
 
+async def test_how_far_a_view_lags_is_told_in_events_and_seconds(
+    parts: Parts, database: Database
+) -> None:
+    """It takes nobody out of rotation."""
+    await parts.ledger.execute(registration("1042"))
+    with psycopg.connect(database.owner_url) as owner:
+        # Held, so that nobody brings it on meanwhile.
+        owner.execute("SELECT FROM ledger.followers WHERE view = 'audit' FOR UPDATE")
+        last = await parts.ledger.execute(registration("1043"))
+        views = (await checks(parts))["views"]
+
+    assert last.first_position is not None
+    assert views.ok
+    assert views.facts["audit"]["lag_events"] >= 1
+    assert views.facts["audit"]["projection_lag_seconds"] > 0
+    assert views.facts["current_entitlements"] == {"lag_events": 0, "projection_lag_seconds": 0.0}
+
+
 async def test_without_a_catalog_it_is_not_ready(settings: Settings, database: Database) -> None:
     """Nothing can be decided, and that is told apart from a database that is away."""
     async with running(settings, database) as parts:

@@ -6,12 +6,12 @@ from datetime import datetime
 import pytest
 
 from domain.catalog import Catalog, Key
-from domain.decision import Enforced
 from domain.facts import GrantEnded, ModuleGranted, OrgRegistered, TrialStarted
 from domain.ids import OrgId, org_stream
 from domain.org import Org
 from domain.refusals import Unavailable, UnknownOrg
 from projections.feed import LATEST_SECONDS
+from projections.rollout import Gates
 from projections.rows import LAST_KNOWN_SECONDS, Rows, version_of
 from projections.shelf import Shelf
 from projections.table import Entry
@@ -47,7 +47,7 @@ class Kept(World):
         self.rows = Rows(
             table=self.table,
             shelf=self.shelf,
-            gating=Enforced(),
+            gating=Gates(),
             heard=lambda: self.clock.seconds if self.last_heard is None else self.last_heard,
             ttl_seconds=TTL,
             now=lambda: self.at,

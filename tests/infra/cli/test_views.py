@@ -68,9 +68,81 @@ def test_views_that_were_damaged_become_what_they_were(
     rebuilt = own_shell.json("views", "rebuild")
 
     assert (rebuilt["rewritten"], rebuilt["dropped"]) == (3, 1)
-    assert previewed == rebuilt | {"dry_run": True}
+    assert previewed == rebuilt | {"dry_run": True, "audit": previewed["audit"]}
     assert views(database) == before
     own_shell("views", "status")
+
+
+def audit_rows(database: Database) -> list[Any]:
+    """Every row of the audit view, once it has come to the end of the log."""
+    with psycopg.connect(database.owner_url, autocommit=True) as connection:
+        while connection.execute("SELECT ledger.follow_audit(1000)").fetchone() != (0,):
+            pass
+        return connection.execute("SELECT * FROM ledger.audit_entries ORDER BY position").fetchall()
+
+
+@pytest.mark.usefixtures("orgs")
+def test_the_audit_view_is_dropped_and_becomes_what_it_was(
+    own_shell: Shell, database: Database
+) -> None:
+    """Case 26: a row altered, one gone and one too many are seen before and mended."""
+    before = audit_rows(database)
+    execute(database, "UPDATE ledger.audit_entries SET actor = 'somebody' WHERE position = 3")
+    execute(database, "DELETE FROM ledger.audit_entries WHERE position = 4")
+    execute(database, "INSERT INTO ledger.audit_entries SELECT * FROM ledger.audit_rows(5, 6)")
+
+    previewed = own_shell.json("views", "rebuild", "--view", "audit", "--dry-run", code=1)
+    rebuilt = own_shell.json("views", "rebuild", "--view", "audit")
+
+    assert previewed["audit"] == {"events": len(before), "differing": 3}
+    assert rebuilt == {"dry_run": False, "audit": {"events": len(before), "differing": None}}
+    assert audit_rows(database) == before
+    again = own_shell.json("views", "rebuild", "--view", "audit", "--dry-run")
+    assert again["audit"]["differing"] == 0
+
+
+@pytest.mark.usefixtures("orgs")
+def test_the_status_of_the_audit_view_is_its_position_and_its_lag(
+    own_shell: Shell, database: Database
+) -> None:
+    """A view that lags is not broken; one that has lost a row is."""
+    position = len(audit_rows(database))
+    execute(database, "UPDATE ledger.followers SET position = position - 2")
+    execute(database, "DELETE FROM ledger.audit_entries WHERE position > %s", position - 2)
+
+    lagging = own_shell.json("views", "status")
+    execute(database, "DELETE FROM ledger.audit_entries WHERE position = 1")
+    own_shell.json("views", "status", code=1)
+
+    [view] = lagging["following"]
+    assert (view["view"], view["position"], view["lag_events"]) == ("audit", position - 2, 2)
+    assert view["projection_lag_seconds"] > 0
+    assert lagging["audit_rows"] == position - 2
+    printed = own_shell("views", "status", code=1).stdout
+    assert "lag in seconds" in printed
+    own_shell("views", "rebuild")
+    assert own_shell.json("views", "status")["following"][0]["projection_lag_seconds"] == 0
+
+
+@pytest.mark.parametrize("view", ["current", "legacy"])
+def test_one_view_is_compared_alone(
+    own_shell: Shell, database: Database, orgs: list[int], view: str
+) -> None:
+    """What another view has wrong is left for its own turn."""
+    execute(
+        database, "UPDATE ledger.legacy_enabled_modules SET granted = '' WHERE org = %s", orgs[2]
+    )
+
+    found = own_shell.json("views", "rebuild", "--view", view)
+
+    assert found["differing"] == ([] if view == "current" else [str(orgs[2])])
+    assert "audit" not in found
+
+
+def test_the_audit_view_of_one_org_cannot_be_rebuilt_alone(own_shell: Shell) -> None:
+    """It says so, instead of rebuilding all of it or nothing."""
+    typed = own_shell("views", "rebuild", "--view", "audit", "--org", 1, code=2)
+    assert "audit is rebuilt as a whole" in typed.stderr
 
 
 def test_one_org_is_rebuilt_alone(own_shell: Shell, database: Database, orgs: list[int]) -> None:
@@ -111,6 +183,9 @@ def test_an_org_that_a_newer_version_wrote_to_is_left_as_it_is(
     assert rebuilt["unreadable"] == [str(orgs[0])]
     assert (rebuilt["compared"], rebuilt["rewritten"]) == (2, 0)
     assert views(database) == before
+    shown = own_shell.json("audit", "search", "--org", orgs[0], "--limit", 1)["events"]
+    assert [event["type"] for event in shown] == ["entitlements.FromTheFuture.v9"]
+    assert shown[0]["reason"] == REASON
 
 
 def test_an_append_during_a_rebuild_is_never_undone(
