@@ -12,7 +12,6 @@ from domain.instants import from_iso, iso
 from domain.lanes import Block, Grant, UsedTrial
 from domain.org import NEVER, Org
 
-
 _RARE = ("ends_before", "cancelled_end")  # written only where there is something to write
 _ALWAYS = {
     kind: tuple(field.name for field in fields(kind) if field.name not in _RARE)
