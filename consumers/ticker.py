@@ -60,6 +60,7 @@ class Ticker:
         self._seen = seen
         self._now = now
         self._wake = asyncio.Event()
+        self._pause = PAUSE_SECONDS
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -98,6 +99,7 @@ class Ticker:
             Unavailable: the ledger cannot be read.
         """
         crossed, now, last = 0, self._now(), None
+        self._pause = PAUSE_SECONDS
         while True:
             async with self._reading() as connection:
                 due = await due_orgs(connection, now=now, after=last, limit=AT_ONCE)
@@ -116,6 +118,7 @@ class Ticker:
             if isinstance(outcome, Refusal):  # another was first, or it is tried again in a moment
                 log.debug("Organisation %s: %s", wake.org.org_id, outcome)
             elif isinstance(outcome, BaseException):
+                self._pause = LOOK_SECONDS
                 log.error("Organisation %s is not ticked.", wake.org.org_id, exc_info=outcome)
         return sum(isinstance(outcome, Answer) for outcome in outcomes)
 
@@ -137,7 +140,7 @@ class Ticker:
         if until is not None:
             left = (until - self._now()) / timedelta(seconds=1)
             # What is due already and was not done a moment ago can wait for another.
-            seconds = min(seconds, left) if left > 0 else PAUSE_SECONDS
+            seconds = min(seconds, left) if left > 0 else self._pause
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._wake.wait()

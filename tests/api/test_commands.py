@@ -38,12 +38,12 @@ def test_every_command_does_its_work(staff: httpx.Client, org: int, name: str) -
     for needed, made in _NEEDS.get(name, []):
         assert command(staff, org, needed, **made()).json()["changed"] is True
 
-    body = _BODIES[name]()
+    wanted = _BODIES[name]()
     if name == "cancel-scheduled":
         [change] = staff.get(f"/api/v1/orgs/{org}/pending").json()["pending"]
-        body = {"change_id": change["change_id"]}
+        wanted = {"change_id": change["change_id"]}
 
-    answer = command(staff, org, name, **body)
+    answer = command(staff, org, name, **wanted)
 
     assert answer.status_code == 200, answer.text
     assert answer.json()["changed"] is True

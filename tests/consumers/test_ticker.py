@@ -84,10 +84,14 @@ async def test_a_trial_that_ended_while_nobody_ran_is_told(
     assert await parts.ticker.drain() == 0
 
 
-async def test_a_boundary_is_told_when_it_comes(parts: Parts, database: Database) -> None:
-    """Nobody asks for it; the ticker hears of a nearer one while it sleeps."""
+async def test_a_boundary_is_told_when_it_comes(
+    parts: Parts, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ticker hears of a nearer one while it sleeps, and would sleep on for long."""
+    monkeypatch.setattr("consumers.ticker.LOOK_SECONDS", 3600.0)
     await on_trial(parts, "1", lasting=day)
     parts.ticker.start()
+    await asyncio.sleep(0.2)
 
     end = await on_trial(parts, "2", lasting=timedelta(milliseconds=300))
 

@@ -14,6 +14,7 @@ from domain.commands import (
     CrossBoundaries,
     ExtendTrial,
     GrantAccess,
+    ResumeOrg,
     RevokeAccess,
     StartTrial,
     SuspendOrg,
@@ -30,6 +31,7 @@ from tests.domain.scenario import Scenario, fact
 from tests.domain.world import CRM, HR, day, hour, noon, us
 
 end = noon + 30 * day
+minute = timedelta(minutes=1)
 
 
 def tick(org: Scenario, at: datetime) -> Scenario:
@@ -90,6 +92,18 @@ def test_a_command_does_not_hide_what_is_due(org: Scenario) -> None:
     assert org.org.wake_at == noon + hour
     tick(org, noon + 2 * day).then(fact(BoundaryCrossed))
     assert org.org.wake_at is None
+
+
+def test_an_end_that_was_moved_away_is_not_due(org: Scenario) -> None:
+    """Nor is one whose grant was ended, or whose block was lifted, before it came."""
+    org.when(StartTrial(key=HR, until=noon + hour))
+    org.when(ExtendTrial(key=HR, until=noon + 3 * hour))
+    org.when(GrantAccess(key=CRM), at=noon + 2 * hour)
+    assert org.org.ticked == noon + 2 * hour
+    block = BlockAccess(scope="org", category="suspension", until=noon + 150 * minute)
+    org.when(block, at=noon + 2 * hour).when(ResumeOrg(), at=noon + 130 * minute)
+    org.when(RevokeAccess(key=CRM), at=noon + 160 * minute)
+    assert org.org.ticked == noon + 160 * minute
 
 
 def test_a_trial_is_announced_three_times(org: Scenario) -> None:
