@@ -61,10 +61,12 @@ def create_app(
         redoc_url=None,
         strict_content_type=False,
         lifespan=lifespan,
+        # It would look into the environment at every request; only the settings may.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     errors.install(app)
-    app.add_middleware(QuickLane)  # the first that is added is the innermost
     app.add_middleware(BodyLimit)
+    app.add_middleware(QuickLane)  # around the limit: it reads nothing larger
     for seed in (entitlements, categories, directory, admin):
         app.include_router(seed.router, responses=documented(Detail, 401, 403, 404, 422, 503))
     app.include_router(

@@ -1,13 +1,15 @@
 """Questions put to the decision: one asker, one permission, one instant, any orgs and keys."""
 
-from collections.abc import Callable
+from binascii import crc32
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
-from api.render_decisions import Moment, answer
+from api.render_decisions import Moment, ends, middle
 from api.tokens import Principal
 from domain.decision import UNKNOWN_KEY, Gating, has_permission, judge, may_act_in
-from domain.decision_ids import decision_id, letters, unknown
+from domain.decision_ids import letters, of_org, unknown
 from domain.gating import Mode
 from domain.ids import OrgId
 from domain.instants import iso
@@ -26,6 +28,36 @@ class Known(NamedTuple):
     version: int
     boundary: datetime | None
     stale: bool = False
+
+
+class _Pieces(NamedTuple):
+    """Of an answer, what is the same for all that comes out alike: all but the key in its id."""
+
+    head: str
+    ending: str  # of the id
+    tail: str
+
+
+@lru_cache(maxsize=4096)
+def _judged(
+    cell: int,
+    mode: Mode,
+    super_admin: bool,
+    permitted: bool | None,
+    own: bool,
+    from_history: bool,
+) -> _Pieces:
+    """The pieces of a verdict, with nothing yet of an org or an instant."""
+    how = letters(
+        mode=mode,
+        super_admin=super_admin,
+        permitted=permitted,
+        own=own,
+        from_history=from_history,
+        cell=cell,
+    )
+    head, tail = ends(judge(cell, mode, super_admin, permitted, own))
+    return _Pieces(head.removeprefix("{"), how, tail)
 
 
 class Asking:
@@ -66,40 +98,52 @@ class Asking:
             rollout_version=gating.version,
         )
 
-    def of(self, org: OrgId, known: Known) -> Callable[[str], str]:
-        """What answers questions about the keys of one org, as JSON.
+    def of(
+        self, org: OrgId, known: Known, keys: Sequence[str], heads: Sequence[str] = ("{",)
+    ) -> list[str]:
+        """The answers about keys of an org, as JSON; keys may be spelt as the catalog knows them.
 
-        A key may be spelt in any way the catalog knows.
+        They are put together from pieces that are made once for an org and all that comes out
+        alike: there may be ten thousand of them. `heads` is what each begins with.
         """
         own = may_act_in(org, role=self._about.role, own=self._about.org)
-        until = self._until(known)
-        hows: dict[Mode, str] = {}
+        opening = of_org(org)
+        start = crc32(opening.encode())
+        between = middle(known.version, self._moment, self._until(known), known.stale)
+        places, uniform, cells = self.columns.place_of, self._gating.uniform, known.cells
+        alike: dict[int, _Pieces] = {}
+        answers = []
+        for key, head in zip(keys, heads, strict=True):
+            place = places.get(key)
+            if place is not None and uniform is not None:
+                cell = cells[place]
+                pieces = alike.get(cell)
+                if pieces is None:
+                    pieces = alike[cell] = self._pieces(cell, uniform, own, opening, known, between)
+                body = f"{place}{pieces.ending}"
+            else:
+                named, cell, mode = self._found(org, known, key)
+                pieces = self._pieces(cell, mode, own, opening, known, between)
+                body = f"{named}{pieces.ending}"
+            checksum = crc32(body.encode(), start)
+            answers.append(f"{head}{pieces.head}{body}~{checksum:08x}{pieces.tail}")
+        return answers
 
-        def answered(key: str) -> str:
-            place, cell, mode = self._found(org, known, key)
-            how = hows.get(mode)
-            if how is None:
-                how = hows[mode] = letters(
-                    mode=mode,
-                    super_admin=self._super_admin,
-                    permitted=self._permitted,
-                    own=own,
-                    from_history=self._from_history,
-                )
-            verdict = judge(cell, mode, self._super_admin, self._permitted, own)
-            named = decision_id(org, place, known.version, self._moment.versions, how, cell)
-            return answer(verdict, named, known.version, self._moment, until, known.stale)
-
-        return answered
+    def _pieces(
+        self, cell: int, mode: Mode, own: bool, opening: str, known: Known, between: str
+    ) -> "_Pieces":
+        head, how, tail = _judged(
+            cell, mode, self._super_admin, self._permitted, own, self._from_history
+        )
+        named = f"~{known.version}~{self._moment.versions}~{how}"
+        return _Pieces(f"{head}{opening}", named, f"{between}{tail}")
 
     def _found(self, org: OrgId, known: Known, key: str) -> tuple[int | str, int, Mode]:
         columns, gating = self.columns, self._gating
-        place = columns.place_of.get(key)
-        if place is None:
-            try:
-                place = columns.place_of[columns.catalog.resolve(key)]
-            except UnknownKey:
-                return unknown(key), UNKNOWN_KEY, "enforce"
+        try:
+            place = columns.place_of[columns.catalog.resolve(key)]
+        except UnknownKey:
+            return unknown(key), UNKNOWN_KEY, "enforce"
         mode = gating.uniform or gating(org, columns.module_at[place])
         return place, known.cells[place], mode
 

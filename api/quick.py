@@ -15,10 +15,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.checking import Asking, Known
 from api.documents_decisions import MOST_KEYS, MOST_ORGS
 from api.parts import ApiParts
-from api.routes.decisions import batch, item, snapshot_name
+from api.routes.decisions import batch, snapshot_name
 from api.standing import known_of
 from api.tokens import LONGEST_TOKEN, Principal
-from domain.ids import OrgId, org_json
+from domain.ids import OrgId
 
 _CHECK, _BATCH = "/api/v1/check", "/api/v1/check/batch"
 _ORGS = "/api/v1/orgs/"
@@ -36,7 +36,7 @@ Kept = tuple[int, bytes, list[tuple[bytes, bytes]]]
 
 
 class QuickLane:
-    """ASGI middleware, the innermost: every other one sees its answers, too."""
+    """ASGI middleware: what is put around it sees its answers as well as those of routes."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -44,7 +44,7 @@ class QuickLane:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not scope["query_string"]:
             path, method = scope["path"], scope["method"]
-            if method == "POST" and path in (_CHECK, _BATCH) and _small(scope):
+            if method == "POST" and path in (_CHECK, _BATCH):
                 return await self._post(path, scope, receive, send)
             if method == "GET" and path.startswith(_ORGS):
                 found = _kept(path, scope)
@@ -53,21 +53,25 @@ class QuickLane:
         return await self._app(scope, receive, send)
 
     async def _post(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = _headers(scope)
+        parts = _parts(scope)
+        principal = _caller(parts, headers) if _plain_body(headers) else None
+        if principal is None:
+            return await self._app(scope, receive, send)
         body, again = await _read(receive)
-        parts, headers = _parts(scope), _headers(scope)
-        principal = _caller(parts, headers)
-        if principal is not None and headers.get(b"content-type") == _JSON[1]:
-            answered = (_checked if path == _CHECK else _batched)(parts, principal, body)
-            if answered is not None:
-                return await _answer(send, 200, answered.encode(), [_NOT_KEPT])
-        return await self._app(scope, again, send)
+        answered = (_checked if path == _CHECK else _batched)(parts, principal, body)
+        if answered is None:
+            return await self._app(scope, again, send)
+        return await _answer(send, 200, answered.encode(), [_NOT_KEPT])
 
 
 async def _read(receive: Receive) -> tuple[bytes, Receive]:
     """A whole body, and what gives it to the next who asks."""
-    messages = [await receive()]
-    while messages[-1].get("more_body", False):
-        messages.append(await receive())
+    message = await receive()
+    messages = [message]
+    while message.get("more_body", False):
+        message = await receive()
+        messages.append(message)
     waiting = iter(messages)
 
     async def again() -> Message:
@@ -77,10 +81,11 @@ async def _read(receive: Receive) -> tuple[bytes, Receive]:
     return b"".join(message.get("body", b"") for message in messages), again
 
 
-def _small(scope: Scope) -> bool:
-    """Whether a body announces that it is no larger than a plain question can be."""
-    announced = _headers(scope).get(b"content-length", b"")
-    return announced.isdigit() and int(announced) <= _LARGEST
+def _plain_body(headers: Headers) -> bool:
+    """Whether a body is said to be JSON, and no larger than a plain question can be."""
+    announced = headers.get(b"content-length", b"")
+    small = announced.isdigit() and int(announced) <= _LARGEST
+    return small and headers.get(b"content-type") == _JSON[1]
 
 
 def _caller(parts: ApiParts, headers: Headers) -> Principal | None:
@@ -100,7 +105,7 @@ def _checked(parts: ApiParts, principal: Principal, body: bytes) -> str | None:
     if found is None:
         return None
     asking, [(org, known)] = found
-    return asking.of(org, known)(key)
+    return asking.of(org, known, [key])[0]
 
 
 def _batched(parts: ApiParts, principal: Principal, body: bytes) -> str | None:
@@ -113,11 +118,12 @@ def _batched(parts: ApiParts, principal: Principal, body: bytes) -> str | None:
     if found is None:
         return None
     asking, known = found
-    tails = [f',"key":"{key}"' for key in keys]  # a key of the catalog needs no escaping
     items = []
     for org, standing in known:
-        answered, head = asking.of(org, standing), f'{{"org_id":{json.dumps(org_json(org))}'
-        items += [item(head + tail, answered(key)) for key, tail in zip(keys, tails, strict=True)]
+        named = org if org.isdigit() else f'"{org}"'
+        # Neither an org id nor a key of the catalog needs escaping.
+        heads = [f'{{"org_id":{named},"key":"{key}",' for key in keys]
+        items += asking.of(org, standing, keys, heads)
     return batch(asking, items)
 
 
@@ -128,7 +134,7 @@ def _some(listed: object, most: int) -> bool:
 def _plain(body: bytes, names: tuple[str, str]) -> dict[str, Any] | None:
     """The body, when it has these fields, perhaps a permission, and nothing else."""
     try:
-        asked = json.loads(body)
+        asked = json.loads(body.decode())
     except ValueError:
         return None
     if type(asked) is not dict or names[0] not in asked or names[1] not in asked:
@@ -153,7 +159,7 @@ def _asking(
 ) -> tuple[Asking, list[tuple[OrgId, Known]]] | None:
     """What is known of the orgs, None unless all of it is here and the caller may see it."""
     rows, at = parts.rows, parts.clock.now()
-    if any(type(key) is not str or rows.place(key) is None for key in keys):
+    if not rows.has_keys(keys):
         return None
     known = []
     for raw in orgs:

@@ -43,16 +43,22 @@ def answer(
     stale: bool = False,
 ) -> str:
     """The JSON of one decision; no character in it needs escaping."""
-    head, tail = _ends(verdict)
+    head, tail = ends(verdict)
+    return f"{head}{decision_id}{middle(org_version, moment, not_after, stale)}{tail}"
+
+
+def middle(org_version: int, moment: Moment, not_after: str | None, stale: bool) -> str:
+    """What comes after the id, and is the same for every key of an org."""
     until = "null" if not_after is None else f'"{not_after}"'
     return (
-        f'{head}{decision_id}","org_version":{org_version},{moment.shared},'
-        f'"not_after":{until},"stale":{"true" if stale else "false"}{tail}'
+        f'","org_version":{org_version},{moment.shared},'
+        f'"not_after":{until},"stale":{"true" if stale else "false"}'
     )
 
 
 @lru_cache(maxsize=4096)
-def _ends(verdict: Verdict) -> tuple[str, str]:
+def ends(verdict: Verdict) -> tuple[str, str]:
+    """What comes before the id and at the end, and is the same for every org."""
     said = {field: value for field, value in verdict._asdict().items() if field in _HEAD}
     more = {field: value for field, value in verdict._asdict().items() if field not in _HEAD}
     head = json.dumps(said | {"decision_id": ""}, separators=(",", ":"))

@@ -4,7 +4,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal, Protocol, get_args
 
 import jwt
@@ -99,7 +99,7 @@ class JwtVerifier:
         self._issuer = issuer
         self._audience = audience
         self._now = now
-        self._verified: OrderedDict[bytes, tuple[Principal, float]] = OrderedDict()
+        self._verified: OrderedDict[bytes, tuple[Principal, datetime]] = OrderedDict()
 
     async def verify(self, token: str) -> Principal:
         """See `TokenVerifier.verify`; a token seen before costs one hash."""
@@ -111,7 +111,7 @@ class JwtVerifier:
         digest = hashlib.sha256(token.encode()).digest()
         claims = await self._claims(token)
         principal = _principal(claims)
-        self._verified[digest] = (principal, float(claims["exp"]))
+        self._verified[digest] = (principal, _instant(float(claims["exp"])))
         if len(self._verified) > _REMEMBERED:
             self._verified.popitem(last=False)
         return principal
@@ -119,7 +119,7 @@ class JwtVerifier:
     def remembered(self, token: str) -> Principal | None:
         """See `TokenVerifier.remembered`; costs one hash."""
         known = self._verified.get(hashlib.sha256(token.encode()).digest())
-        if known is not None and self._now().timestamp() < known[1]:
+        if known is not None and self._now() < known[1]:
             return known[0]
         return None
 
@@ -141,6 +141,14 @@ class JwtVerifier:
         except (jwt.PyJWTError, ValueError) as error:
             raise InvalidToken(str(error)) from error
         return claims
+
+
+def _instant(seconds: float) -> datetime:
+    """Seconds since 1970 as an instant; what no calendar holds is as far away as it goes."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, ValueError, OSError):
+        return datetime.max.replace(tzinfo=UTC)
 
 
 def _principal(claims: dict[str, Any]) -> Principal:

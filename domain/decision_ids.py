@@ -25,6 +25,7 @@ from domain.refusals import InvalidOrgId, Unacceptable
 LONGEST = 200  # characters
 _FORM = "d1"
 _FIELDS = 9
+_FIRST_CELL = ord("a")
 _MODES: dict[str, Mode] = {"o": "off", "s": "shadow", "e": "enforce"}
 _PERMITTED = {"y": True, "n": False, "-": None}
 
@@ -65,18 +66,20 @@ class Decided:
 def letters(
     *,
     mode: Mode,
+    cell: int,
     super_admin: bool = False,
     permitted: bool | None = None,
     own: bool = True,
     from_history: bool = False,
 ) -> str:
-    """How a question is judged: all of `how` but the cell."""
+    """How a question is judged, and what the entitlements say: `how`."""
     return (
         ("h" if from_history else "n")
         + mode[0]
         + ("s" if super_admin else "-")
         + ("-" if permitted is None else "y" if permitted else "n")
         + ("y" if own else "n")
+        + chr(_FIRST_CELL + cell)
     )
 
 
@@ -91,12 +94,7 @@ def unknown(raw: str) -> str:
 
 
 def decision_id(
-    org: str,
-    place: int | str,
-    org_version: int,
-    versions_and_instant: str,
-    how: str,
-    cell: int,
+    org: str, place: int | str, org_version: int, versions_and_instant: str, how: str
 ) -> str:
     """The id of one decision.
 
@@ -105,8 +103,13 @@ def decision_id(
         versions_and_instant: catalog, rollout and the compact instant, joined by `~`.
         how: what `letters` gave.
     """
-    body = f"{_FORM}~{org}~{place}~{org_version}~{versions_and_instant}~{how}{chr(97 + cell)}"
+    body = f"{of_org(org)}{place}~{org_version}~{versions_and_instant}~{how}"
     return f"{body}~{crc32(body.encode()):08x}"
+
+
+def of_org(org: str) -> str:
+    """How the ids of decisions about an org begin."""
+    return f"{_FORM}~{org}~"
 
 
 def read_decision_id(text: str) -> Decided:
@@ -129,7 +132,9 @@ def read_decision_id(text: str) -> Decided:
 def _read(fields: list[str]) -> Decided:
     _, org, key, org_version, catalog_version, rollout_version, instant, how, _ = fields
     source, mode, who, permitted, own, cell = list(how)
-    if source not in "nh" or who not in "s-" or own not in "yn" or ord(cell) - 97 not in CELLS:
+    if source not in "nh" or who not in "s-" or own not in "yn":
+        raise ValueError(how)
+    if ord(cell) - _FIRST_CELL not in CELLS:
         raise ValueError(how)
     if not key.startswith("x"):
         _number(key)
@@ -145,7 +150,7 @@ def _read(fields: list[str]) -> Decided:
         super_admin=who == "s",
         permitted=_PERMITTED[permitted],
         own=own == "y",
-        cell=ord(cell) - 97,
+        cell=ord(cell) - _FIRST_CELL,
     )
 
 

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from domain.refusals import InstantOutOfRange, NaiveTimestamp
 
+_OFFSET = len("+00:00")
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -24,7 +25,9 @@ def aware(instant: datetime, *, field: str) -> datetime:
 
 def iso(instant: datetime) -> str:
     """The one way an instant is written, `2026-01-31T12:00:00.000000Z`: text sorts as time does."""
-    return instant.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+    if instant.tzinfo is not UTC:
+        instant = instant.astimezone(UTC)
+    return instant.isoformat(timespec="microseconds")[:-_OFFSET] + "Z"
 
 
 def from_iso(text: str) -> datetime:

@@ -7,7 +7,7 @@ While changes cannot be heard of nothing is served from here, except as last kno
 """
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from random import uniform
 
@@ -161,9 +161,12 @@ class Rows:
         """The instant from which an org's row does not hold any more, None for none."""
         return self._bounds.get(org)
 
-    def place(self, key: str) -> int | None:
-        """The place of a key, None for a spelling that is not the catalog's own."""
-        return self._place_of.get(key)
+    def has_keys(self, keys: Iterable[object]) -> bool:
+        """Whether all of these are keys, spelt as the catalog spells them."""
+        try:
+            return self._place_of.keys() >= set(keys)
+        except TypeError:  # a list or an object is nobody's key
+            return False
 
     def org_moved(self, org: OrgId, version: int) -> None:
         """The org is at `version` or newer: an older row goes."""

@@ -49,7 +49,7 @@ async def check(body: CheckBody, parts: Parts, principal: Caller) -> Response:
     known = found[org]
     if isinstance(known, Refusal):
         raise known
-    return _json(asking.of(org, known)(body.key).encode(), headers=NOT_KEPT)
+    return _json(asking.of(org, known, [body.key])[0].encode(), headers=NOT_KEPT)
 
 
 @router.post("/check/batch", response_model=Batch)
@@ -114,11 +114,6 @@ def batch(asking: Asking, items: list[str]) -> str:
     return f'{{"evaluated_at":"{asking.evaluated_at}","results":[{",".join(items)}]}}'
 
 
-def item(head: str, decision: str) -> str:
-    """One item of a batch; `head` names the org and the key."""
-    return f"{head},{decision[1:]}"
-
-
 def snapshot_name(parts: ApiParts) -> str:
     """Under what name a snapshot is kept with what it was made of."""
     gating = parts.rows.gating
@@ -161,8 +156,8 @@ def _items(
 ) -> list[str]:
     known = org if isinstance(org, Refusal) else found[org]
     if isinstance(known, Known) and not isinstance(org, Refusal):
-        answered = asking.of(org, known)
-        return [item(_head(org_json(org), key), answered(key)) for key in keys]
+        heads = [f"{_head(org_json(org), key)}," for key in keys]
+        return asking.of(org, known, keys, heads)
     assert isinstance(known, Refusal)
     error = dumped({"code": known.code, "detail": known.message}).decode()
     shown = raw if isinstance(org, Refusal) else org_json(org)

@@ -15,7 +15,9 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from infra.bench import machine, report
 from infra.bench.appending import append
+from infra.bench.checking import check
 from infra.bench.commanding import command
+from infra.bench.deciding import decision
 from infra.bench.figures import Figure
 from infra.bench.ground import FULL, QUICK, Ground, ground
 from infra.bench.importing import legacy_import
@@ -29,6 +31,8 @@ PARTS: dict[str, Callable[[Ground], Coroutine[Any, Any, list[Figure]]]] = {
     "command": command,
     "import": legacy_import,
     "map": full_map,
+    "decision": decision,
+    "check": check,
     "load": load,
     "rebuild": rebuild,
     "audit": audit,

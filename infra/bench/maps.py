@@ -21,7 +21,7 @@ _ORG = org_id("100001")
 _HELLO = f"FastAPI's hello-world, {CONNECTIONS} connections"
 _ANEW = "rendered anew"
 _RENDERED = "rendered before"
-_TARGET = Target(of="ratio", sense="at least", bound=1.2, later=True)
+_TARGET = Target(of="ratio", sense="at least", bound=1.2)
 
 
 async def full_map(ground: Ground) -> list[Figure]:

@@ -126,7 +126,7 @@ def ask(client: httpx.Client, method: str, path: str, *, org: int) -> httpx.Resp
     url = path.replace("{org}", str(org)).replace(
         "{key}", "crm_suite" if "categories" in path else "crm"
     )
-    url = url.replace("{id}", decision_id(str(org), 0, 1, _WHEN, letters(mode="enforce"), 3))
+    url = url.replace("{id}", decision_id(str(org), 0, 1, _WHEN, letters(mode="enforce", cell=3)))
     body = {"reason": REASON} | BODIES.get(path.rsplit("/", 1)[1], {})
     if "/check" in path:
         body = json.loads(json.dumps(body | {"reason": None}).replace("{org}", str(org)))

@@ -82,8 +82,8 @@ def test_a_verdict_that_the_events_do_not_give_is_a_disagreement(
     command(staff, org, "grant", key="crm")
     true = read_decision_id(decided(staff, org, "crm")["decision_id"])
     when = f"{true.catalog_version}~0~{compact(iso(true.evaluated_at))}"
-    how = letters(mode="enforce", super_admin=True)
-    claimed = decision_id(str(org), true.key, 2, when, how, DENIED["revoked"])
+    how = letters(mode="enforce", cell=DENIED["revoked"], super_admin=True)
+    claimed = decision_id(str(org), true.key, 2, when, how)
 
     again = replay(staff, claimed)
 
@@ -128,10 +128,10 @@ def test_what_did_not_exist_is_replayed_as_such(staff: httpx.Client) -> None:
 
 
 def test_versions_that_never_were_are_refused(staff: httpx.Client, org: int) -> None:
-    when, how = compact(iso(datetime.now(UTC))), letters(mode="enforce")
-    later = decision_id(str(org), 0, 99, f"1~0~{when}", how, 1)
-    elsewhere = decision_id(str(org), 0, 1, f"99~0~{when}", how, 1)
-    beyond = decision_id(str(org), 9999, 1, f"1~0~{when}", how, 1)
+    when, how = compact(iso(datetime.now(UTC))), letters(mode="enforce", cell=1)
+    later = decision_id(str(org), 0, 99, f"1~0~{when}", how)
+    elsewhere = decision_id(str(org), 0, 1, f"99~0~{when}", how)
+    beyond = decision_id(str(org), 9999, 1, f"1~0~{when}", how)
 
     codes = {
         (answer.status_code, answer.json()["code"])

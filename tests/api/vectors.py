@@ -632,10 +632,10 @@ def answered(asked: Asked) -> dict[str, Any] | None:
     moment = Moment.of(
         iso(at), catalog_version=catalog.version, rollout_version=scene.modes.version
     )
-    how = letters(mode=mode, super_admin=super_admin, permitted=permitted, own=own)
+    how = letters(mode=mode, cell=cell, super_admin=super_admin, permitted=permitted, own=own)
     told = answer(
         verdict,
-        decision_id(ORG, place, version, moment.versions, how, cell),
+        decision_id(ORG, place, version, moment.versions, how),
         version,
         moment,
         iso(boundary) if boundary else None,

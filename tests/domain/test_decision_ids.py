@@ -19,7 +19,7 @@ from domain.ids import OrgId
 from domain.instants import iso
 from tests.domain.world import noon, us
 
-WHOLE = decision_id("1042", 7, 3, f"2~1~{compact(iso(noon + us))}", letters(mode="shadow"), 4)
+WHOLE = decision_id("1042", 7, 3, f"2~1~{compact(iso(noon + us))}", letters(mode="shadow", cell=4))
 
 
 def test_what_goes_in_comes_out() -> None:
@@ -56,18 +56,19 @@ def test_every_way_to_judge_comes_out(
         permitted=permitted,
         own=own,
         from_history=history,
+        cell=cell,
     )
-    read = read_decision_id(decision_id("a", 0, 1, f"1~0~{compact(iso(noon))}", how, cell))
+    read = read_decision_id(decision_id("a", 0, 1, f"1~0~{compact(iso(noon))}", how))
     assert (read.mode, read.super_admin, read.permitted) == (mode, super_admin, permitted)
     assert (read.own, read.from_history, read.cell) == (own, history, cell)
 
 
 def test_the_longest_org_makes_an_id_that_fits() -> None:
     """Whatever the key: only its place is in it."""
-    how = letters(mode="enforce")
+    how = letters(mode="enforce", cell=3)
     when = f"{10**9}~{10**9}~{compact(iso(noon))}"
     for place in (10**6, unknown("k" * 129)):
-        found = decision_id("o" * 64, place, 10**12, when, how, 3)
+        found = decision_id("o" * 64, place, 10**12, when, how)
         assert len(found) <= LONGEST
         assert read_decision_id(found).org == "o" * 64
 
