@@ -23,7 +23,7 @@ class Recorded:
     fact: LedgerEvent
 
 
-class _Unforgetting(Org):
+class Unforgetting(Org):
     """The same facts, but ended grants and lifted blocks stay."""
 
     def _open(self, grant: Grant, *, at: datetime) -> None:
@@ -60,7 +60,7 @@ class History:
     @cached_property
     def org(self) -> Org:
         """The org with all of its grants and blocks, past ones too."""
-        blank = _Unforgetting.blank(org_stream(self.org_id))
+        blank = Unforgetting.blank(org_stream(self.org_id))
         return rebuild(blank, (entry.fact for entry in self.recorded))
 
     @cached_property
