@@ -14,6 +14,7 @@ from api.parts import ApiParts
 from api.routes import (
     admin,
     audit,
+    batches,
     categories,
     commands,
     directory,
@@ -55,6 +56,9 @@ def create_app(open_parts: Callable[[], AbstractAsyncContextManager[ApiParts]]) 
         app.include_router(seed.router, responses=documented(Detail, 401, 403, 404, 422, 503))
     app.include_router(
         commands.router, responses=documented(Problem, 400, 401, 403, 404, 409, 412, 413, 422, 503)
+    )
+    app.include_router(
+        batches.router, responses=documented(Problem, 401, 403, 404, 409, 413, 422, 503)
     )
     app.include_router(audit.router, responses=documented(Problem, 401, 403, 422, 503))
     app.include_router(modules.router, responses=documented(Problem, 401, 403, 422, 503))

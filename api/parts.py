@@ -10,14 +10,17 @@ from fastapi import Depends, Request
 
 from api.tokens import TokenVerifier
 from domain.actors import Provenance
+from domain.batches import Undone
 from domain.catalog import Catalog, Key
 from domain.checkpoint import CheckpointPage
 from domain.facts import LedgerEvent
 from domain.history import History, Recorded
 from domain.ids import OrgId, Stream
 from domain.orders import Answer, Order
+from domain.rows import AnyRow, Applied
 from domain.verified import Verified
 from projections.audit import AuditQuery
+from projections.batches import BatchPage
 from projections.shelf import Shelf
 from projections.table import OrgTable
 
@@ -60,6 +63,33 @@ class Audit(Protocol):
         """Every event that matches, in pages."""
 
 
+class Batches(Protocol):
+    """The port to what is asked of many orgs at once."""
+
+    async def apply(
+        self,
+        rows: Sequence[AnyRow],
+        *,
+        batch_id: str,
+        dry_run: bool = False,
+        plan_token: str | None = None,
+    ) -> Applied:
+        """Apply rows, all or none of each org's, each org once ever under that id."""
+
+    async def show(self, batch_id: str, *, after: str, limit: int) -> BatchPage:
+        """What a batch did, and its orgs after `after`; UnknownBatch where there is none."""
+
+    async def undo(
+        self,
+        batch_id: str,
+        *,
+        by: Provenance,
+        dry_run: bool = False,
+        plan_token: str | None = None,
+    ) -> Undone:
+        """Compensate a batch org by org, once ever; UnknownBatch where there is none."""
+
+
 class Integrity(Protocol):
     """The port to verification and to what is kept outside the database."""
 
@@ -95,6 +125,7 @@ class ApiParts:
     shelf: Shelf
     histories: Histories
     audit: Audit
+    batches: Batches
     integrity: Integrity
     clock: Clock
     tokens: TokenVerifier

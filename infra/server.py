@@ -14,6 +14,7 @@ from uvicorn.supervisors import Multiprocess
 from api.app import create_app
 from api.parts import ApiParts
 from infra import demo as demonstration
+from infra.batches import Batches
 from infra.clock import LedgerClock
 from infra.database import database
 from infra.histories import Audit, Histories
@@ -81,6 +82,7 @@ def app_parts(parts: Parts) -> ApiParts:
         shelf=parts.shelf,
         histories=Histories(parts.ledger.reading),
         audit=Audit(parts.ledger.reading),
+        batches=Batches(ledger=parts.ledger, table=parts.table),
         integrity=Integrity(parts.ledger.reading, directory=parts.settings.data_dir),
         clock=parts.clock,
         tokens=verifier(parts.settings, clock=parts.clock),

@@ -51,7 +51,7 @@ class Batches:
         """
         works, settling = work_of(rows), self._settling(batch_id, told)
         if dry_run:
-            settled, token = await settling.preview(works)
+            settled, token = await settling.preview(works, plan=plan_token)
             return Applied(batch_id=batch_id, results=results_of(rows, settled), plan_token=token)
         settled = await settling.apply(works, plan=plan_token)
         return Applied(batch_id=batch_id, results=results_of(rows, settled), plan_token=None)
@@ -100,7 +100,7 @@ class Batches:
             raise UnknownBatch(batch_id)
         token, settling = None, self._settling(undo_id(batch_id), told)
         if dry_run:
-            settled, token = await settling.preview(works)
+            settled, token = await settling.preview(works, plan=plan_token)
         else:
             settled = await settling.apply(works, plan=plan_token)
         return Undone(

@@ -1,4 +1,4 @@
-"""Carries out the work of a batch: each org once ever, many at a time so that they share commits."""
+"""Carries out the work of a batch: each org once ever, many at once, so that they share commits."""
 
 import asyncio
 from collections import deque
@@ -49,10 +49,18 @@ class Settling:
         self._table = table
         self._told = told
 
-    async def preview(self, works: Sequence[Work]) -> tuple[list[Settled], str]:
-        """What would become of the work, and the token by which just that can be applied."""
+    async def preview(
+        self, works: Sequence[Work], *, plan: str | None
+    ) -> tuple[list[Settled], str]:
+        """What would become of the work, and the token by which just that can be applied.
+
+        Raises:
+            PlanMismatch, BatchPlanMoved: it is not what an earlier plan said.
+        """
         settled = [one async for chunk in self._run(works, plans=None) for one in chunk]
-        return settled, plan_token(works, settled)
+        token = plan_token(works, settled)
+        check_plan(plan, token, batch_id=self._batch_id)
+        return settled, token
 
     async def apply(self, works: Sequence[Work], *, plan: str | None) -> list[Settled]:
         """What became of the work; under a plan only if nothing that its preview read has moved.
@@ -64,8 +72,7 @@ class Settling:
         """
         judged: dict[OrgId, Settled] = {}
         if plan is not None:
-            previewed, token = await self.preview(works)
-            check_plan(plan, token, batch_id=self._batch_id)
+            previewed, _ = await self.preview(works, plan=plan)
             judged = {one.work.org: one for one in previewed}
         plans = {
             org: one.answer.plan_token or ""
