@@ -21,6 +21,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -118,7 +119,7 @@ class Parts(Command):
         return self.came_to
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Work:
     """All that a batch asks of one org; `by` is the word of its first part."""
 
@@ -130,7 +131,7 @@ class Work:
         """The one command of a batch for this org."""
         return uuid5(_BATCHES, json.dumps([batch_id, self.org]))
 
-    @property
+    @cached_property
     def fingerprint(self) -> bytes:
         """The digest of what is asked."""
         return digest([self.org, self.command.printed()])

@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cache, partial
 
 from domain.batches import (
     BatchCut,
@@ -48,6 +49,7 @@ class Settling:
         self._ledger = ledger
         self._table = table
         self._told = told
+        self._by = cache(partial(replace, batch_id=batch_id))  # most work has the same word
 
     async def preview(
         self, works: Sequence[Work], *, plan: str | None
@@ -135,7 +137,7 @@ class Settling:
         return Order(
             org=work.org,
             commands=[work.command],
-            by=replace(work.by, batch_id=self._batch_id),
+            by=self._by(work.by),
             command_id=work.command_id(self._batch_id),
             fingerprint=work.fingerprint,
             dry_run=dry_run,

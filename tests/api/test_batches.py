@@ -5,11 +5,9 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.api.batches import bulk, new_batch, outcomes, soon
 from tests.api.calls import REASON, command, status, version
-from tests.api.test_bulk import bulk, new_batch, orgs, outcomes, soon
 from tests.live import LiveServer
-
-__all__ = ["orgs"]
 
 pytestmark = pytest.mark.one_server
 

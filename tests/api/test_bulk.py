@@ -2,76 +2,17 @@
 
 import csv
 import io
-import json
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
-from itertools import count
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
+from tests.api.batches import bulk, bulk_csv, line, new_batch, outcomes, soon
 from tests.api.calls import REASON, command, status, version
 from tests.live import LiveServer
 
 pytestmark = pytest.mark.one_server
-
-Rows = Sequence[dict[str, Any]]
-_BATCHES = count(1)
-
-
-def bulk(client: httpx.Client, rows: Rows | bytes, **params: Any) -> httpx.Response:
-    """Rows as JSON Lines, or bytes as they are."""
-    content = rows if isinstance(rows, bytes) else b"".join(map(_line, rows))
-    return _send(client, content, "application/x-ndjson", params)
-
-
-def bulk_csv(client: httpx.Client, content: str | bytes, **params: Any) -> httpx.Response:
-    """CSV."""
-    encoded = content.encode() if isinstance(content, str) else content
-    return _send(client, encoded, "text/csv; charset=utf-8", params)
-
-
-def _send(
-    client: httpx.Client, content: bytes, form: str, params: dict[str, Any]
-) -> httpx.Response:
-    given = {"reason": REASON} | params
-    return client.post(
-        "/api/v1/commands/bulk",
-        params={name: value for name, value in given.items() if value is not None},
-        content=content,
-        headers={"Content-Type": form},
-    )
-
-
-def _line(row: dict[str, Any]) -> bytes:
-    return json.dumps(row).encode() + b"\n"
-
-
-def soon() -> str:
-    """Two weeks from now."""
-    return (datetime.now(UTC) + timedelta(days=14)).isoformat()
-
-
-def new_batch() -> str:
-    """An id that no other test uses."""
-    return f"batch-of-test-{next(_BATCHES)}"
-
-
-@pytest.fixture
-def orgs(staff: httpx.Client) -> list[int]:
-    """Three orgs that were just registered."""
-    made = [20_000 + 10 * next(_BATCHES) + n for n in range(3)]
-    for number in made:
-        body = {"id": number, "name": f"Org {number}", "reason": REASON}
-        assert staff.post("/api/v1/admin/orgs", json=body).status_code == 201
-    return made
-
-
-def outcomes(answer: httpx.Response) -> list[str]:
-    """The outcome of each row."""
-    assert answer.status_code == 200, answer.text
-    return [result["outcome"] for result in answer.json()["results"]]
 
 
 def test_rows_of_many_orgs_are_applied_and_each_has_a_result(
@@ -136,7 +77,7 @@ def test_csv_says_the_same_as_json_lines(staff: httpx.Client, orgs: list[int]) -
     answer = bulk_csv(staff, b"\xef\xbb\xbf" + table.getvalue().encode(), batch_id=batch_id)
 
     assert outcomes(answer) == ["changed"] * 5, answer.text
-    asked = {"batch": batch_id, "org": one, "order": "oldest"}
+    asked = {"batch": batch_id, "org": str(one), "order": "oldest"}
     events = staff.get("/api/v1/audit/events", params=asked).json()["events"]
     assert events[0]["reason"] == '=1+1, said "the customer"\nin two lines'
     again = bulk(
@@ -261,7 +202,7 @@ def test_what_is_no_json_lines_is_refused_whole(
     staff: httpx.Client, org: int, content: bytes, words: str
 ) -> None:
     """Also what could be read of it is not applied."""
-    good = _line({"org": org, "command": "grant", "key": "crm"})
+    good = line({"org": org, "command": "grant", "key": "crm"})
 
     answer = bulk(staff, good + b"\n" + content)
 
@@ -272,10 +213,10 @@ def test_what_is_no_json_lines_is_refused_whole(
 
 def test_ten_thousand_rows_are_the_most(staff: httpx.Client, org: int) -> None:
     """One more, and nothing is done; blank lines are no rows."""
-    line = _line({"org": org, "command": "revoke", "key": "crm"}) + b"\n"
+    row = line({"org": org, "command": "revoke", "key": "crm"}) + b"\n"
 
-    refused = bulk(staff, line * 10_001)
-    taken = bulk(staff, line * 10_000, results="failures")
+    refused = bulk(staff, row * 10_001)
+    taken = bulk(staff, row * 10_000, results="failures")
 
     assert (refused.status_code, refused.json()["code"]) == (422, "too_many_rows")
     assert (taken.status_code, taken.json()["unchanged"]) == (200, 10_000)
@@ -289,7 +230,7 @@ def _too_large() -> Iterator[bytes]:
 
 def test_a_batch_may_have_eight_mebibytes(staff: httpx.Client, org: int) -> None:
     """More than any other body, and no more than that, announced or not."""
-    row = _line({"org": org, "command": "grant", "key": "crm"})
+    row = line({"org": org, "command": "grant", "key": "crm"})
 
     assert outcomes(bulk(staff, b"\n" * (7 << 20) + row)) == ["changed"]
     for content in (b"\n" * (9 << 20), _too_large()):
