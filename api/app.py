@@ -15,6 +15,7 @@ from api.quick import QuickLane
 from api.routes import (
     admin,
     audit,
+    batches,
     bypass,
     categories,
     commands,
@@ -71,6 +72,9 @@ def create_app(
         app.include_router(seed.router, responses=documented(Detail, 401, 403, 404, 422, 503))
     app.include_router(
         commands.router, responses=documented(Problem, 400, 401, 403, 404, 409, 412, 413, 422, 503)
+    )
+    app.include_router(
+        batches.router, responses=documented(Problem, 401, 403, 404, 409, 413, 422, 503)
     )
     app.include_router(audit.router, responses=documented(Problem, 401, 403, 422, 503))
     app.include_router(modules.router, responses=documented(Problem, 401, 403, 422, 503))

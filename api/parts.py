@@ -11,6 +11,8 @@ from fastapi import Depends, Request
 
 from api.tokens import TokenVerifier
 from domain.actors import Provenance
+from domain.batches import Undone
+from domain.bulk_rows import AnyRow, Applied
 from domain.bypass import Session, Use
 from domain.catalog import Catalog, Key
 from domain.checkpoint import CheckpointPage
@@ -22,6 +24,7 @@ from domain.rollout import Rollout
 from domain.steering import Steer, Steered
 from domain.verified import Verified
 from projections.audit_pages import AuditQuery
+from projections.batches import BatchPage
 from projections.rollout import Gates, Member
 from projections.rows import Rows
 from projections.shelf import Shelf
@@ -68,6 +71,33 @@ class Audit(Protocol):
 
     async def everything(self, query: AuditQuery) -> AsyncIterator[list[Recorded]]:
         """Every event there is by now that matches, in pages; Unavailable where it cannot be."""
+
+
+class Batches(Protocol):
+    """The port to what is asked of many orgs at once."""
+
+    async def apply(
+        self,
+        rows: Sequence[AnyRow],
+        *,
+        batch_id: str,
+        dry_run: bool = False,
+        plan_token: str | None = None,
+    ) -> Applied:
+        """Apply rows, all or none of each org's, each org once ever under that id."""
+
+    async def show(self, batch_id: str, *, after: str, limit: int) -> BatchPage:
+        """What a batch did, and its orgs after `after`; UnknownBatch where there is none."""
+
+    async def undo(
+        self,
+        batch_id: str,
+        *,
+        by: Provenance,
+        dry_run: bool = False,
+        plan_token: str | None = None,
+    ) -> Undone:
+        """Compensate a batch org by org, once ever; UnknownBatch where there is none."""
 
 
 class Integrity(Protocol):
@@ -181,6 +211,7 @@ class ApiParts:
     shelf: Shelf
     histories: Histories
     audit: Audit
+    batches: Batches
     integrity: Integrity
     gates: Gates
     rollouts: Rollouts

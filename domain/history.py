@@ -24,7 +24,7 @@ class Recorded:
     fact: LedgerEvent
 
 
-class _Unforgetting(Org):
+class Unforgetting(Org):
     """The same facts, but ended grants and lifted blocks stay.
 
     What is accounted for is no matter of the past, and would cost a look at all of them.
@@ -67,7 +67,7 @@ class History:
     @cached_property
     def org(self) -> Org:
         """The org with all of its grants and blocks, past ones too."""
-        blank = _Unforgetting.blank(org_stream(self.org_id))
+        blank = Unforgetting.blank(org_stream(self.org_id))
         return rebuild(blank, (entry.fact for entry in self.recorded))
 
     @cached_property

@@ -17,6 +17,7 @@ from api.app import create_app
 from api.parts import ApiParts
 from api.routes.watch import PATH as WATCH
 from infra import demo as demonstration
+from infra.batches import Batches
 from infra.clock import LedgerClock
 from infra.database import database
 from infra.histories import Audit, Histories
@@ -111,6 +112,7 @@ def app_parts(parts: Parts) -> ApiParts:
         shelf=parts.shelf,
         histories=Histories(parts.ledger.reading),
         audit=Audit(parts.ledger.reading),
+        batches=Batches(ledger=parts.ledger, table=parts.table),
         integrity=Integrity(parts.ledger.reading, directory=parts.settings.data_dir),
         gates=parts.gates,
         rollouts=parts.rollouts,

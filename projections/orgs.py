@@ -1,7 +1,7 @@
 """Reading orgs from the inline view: one, a page of them, or how many hold a key."""
 
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -33,6 +33,17 @@ async def fetch_org(connection: AsyncConnection, org_id: OrgId) -> Org | None:
     if row is None:
         return None
     return current.read(org_id, version=row[0], state=row[1], position=row[2])
+
+
+async def fetch_orgs(connection: AsyncConnection, org_ids: Sequence[OrgId]) -> list[Org]:
+    """Those of some orgs that there are, each with its version, in one statement."""
+    cursor = await connection.execute(
+        "SELECT org, org_version, state FROM ledger.current_entitlements WHERE org = ANY(%s)",
+        (list(org_ids),),
+        prepare=True,
+    )
+    rows = await cursor.fetchall()
+    return [current.read(OrgId(org), version=v, state=state) for org, v, state in rows]
 
 
 async def list_orgs(

@@ -7,7 +7,7 @@ Source: `architecture.md`, "Cache rules".
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from random import uniform
 from typing import Any, Protocol
@@ -120,6 +120,19 @@ class OrgTable:
             return entry
         self.misses += 1
         return await self._filled(org_id, min_version=min_version)
+
+    async def take_in(
+        self,
+        org_ids: Iterable[OrgId],
+        fetch: Callable[[Sequence[OrgId]], Awaitable[Sequence[Org]]],
+    ) -> None:
+        """Read those of many orgs that are not here at once; each is then as good as a `get`."""
+        missing = [org_id for org_id in org_ids if self.held(org_id) is None]
+        era = self._era
+        orgs = await fetch(missing) if missing else ()
+        if era == self._era:
+            for org in orgs:
+                self.put(org)
 
     def held(self, org_id: OrgId) -> Entry | None:
         """The org if it is here and may be served."""

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from infra.cli.audit import audit
+from infra.cli.bulk import bulk
 from infra.cli.catalog import catalog
 from infra.cli.doctor import doctor
 from infra.cli.history import explain, replay
@@ -90,6 +91,7 @@ for _command in (
     serve,
     token,
     org,
+    bulk,
     catalog,
     explain,
     replay,

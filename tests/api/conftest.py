@@ -24,3 +24,13 @@ def org(staff: httpx.Client) -> int:
     body = {"id": number, "name": f"Org {number}", "reason": REASON}
     assert staff.post("/api/v1/admin/orgs", json=body).status_code == 201
     return number
+
+
+@pytest.fixture
+def orgs(staff: httpx.Client) -> list[int]:
+    """Three orgs that were just registered."""
+    made = [20_000 + next(_IDS) for _ in range(3)]
+    for number in made:
+        body = {"id": number, "name": f"Org {number}", "reason": REASON}
+        assert staff.post("/api/v1/admin/orgs", json=body).status_code == 201
+    return made

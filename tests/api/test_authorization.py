@@ -55,6 +55,9 @@ MATRIX: dict[tuple[str, str], set[str]] = {
     ("GET", "/api/v1/orgs/{org}/snapshot"): ANYONE,
     ("GET", "/api/v1/catalog"): ANYONE,
     ("GET", "/api/v1/watch"): STAFF,  # and services that are held to no org
+    ("POST", "/api/v1/commands/bulk"): STAFF,  # and services that are held to no org
+    ("GET", "/api/v1/batches/{batch}"): STAFF,  # the same
+    ("POST", "/api/v1/batches/{batch}/undo"): STAFF,  # the same
     ("GET", "/api/v1/admin/modules"): STAFF,
     ("GET", "/api/v1/admin/categories"): STAFF,
     ("GET", "/api/v1/admin/categories/{key}"): STAFF,

@@ -1,0 +1,1 @@
+"""Batches over a real ledger: cut off, killed, overtaken, and undone."""
