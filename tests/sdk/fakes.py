@@ -4,6 +4,7 @@ import asyncio
 
 from entitlements_sdk.clock import LedgerClock
 from entitlements_sdk.ports import Listener
+from tests.sdk.waiting import eventually
 
 
 class HandClock:
@@ -33,6 +34,6 @@ class Told:
 
     async def ears(self) -> Listener:
         """Whoever listens, once they do."""
-        while self.listener is None:
-            await asyncio.sleep(0)
+        await eventually(lambda: self.listener, "the follower to be started")
+        assert self.listener is not None
         return self.listener

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from entitlements_sdk.instants import text_of
+from tests.sdk.waiting import eventually
 
 KEYS = {
     "crm": "billable",
@@ -26,8 +27,9 @@ KEYS = {
 class SmallLedger:
     """An ASGI app; whoever holds it says what is so, and what is wrong with it.
 
-    `failing` answers every read with that status; `hold()` lets reads wait until `release()`;
-    `silent` keeps heartbeats back; `cut()` ends all streams.
+    `failing` answers every read with that status; `held` lets snapshots wait, `waiting` of them;
+    `silent` keeps heartbeats back, `watchable` refuses streams; `cut()` ends them all. Everything
+    is looked at every few milliseconds, so that a test may change it from its own thread.
     """
 
     def __init__(self) -> None:
@@ -43,14 +45,16 @@ class SmallLedger:
         self.failing: int | None = None
         self.garbled = False
         self.silent = False
+        self.watchable = True
+        self.held = False
+        self.waiting = 0
         self.beat = 0.05
         self.ahead = 0.0  # seconds by which its clock is ahead of this machine's
         self.asked: list[tuple[str, int]] = []
         self.watches: list[str | None] = []
         self.log: list[tuple[int, str, dict[str, Any]]] = []
         self.hydrate: str | None = None
-        self._streams: set[asyncio.Event] = set()
-        self._held: asyncio.Event | None = None
+        self._cuts = 0
         self.app = Starlette(
             routes=[
                 Route("/api/v1/catalog", self._catalog),
@@ -99,31 +103,22 @@ class SmallLedger:
 
     # What is wrong.
 
-    def hold(self) -> None:
-        self._held = asyncio.Event()
-
-    def release(self) -> None:
-        held, self._held = self._held, None
-        if held is not None:
-            held.set()
-
     def cut(self) -> None:
-        for stream in self._streams:
-            stream.set()
+        self._cuts += 1
 
     def count(self, path: str, status: int | None = None) -> int:
         """How often a path was asked for."""
-        return sum(
-            asked == path and status in (None, answered) for asked, answered in self.asked
-        )
+        return sum(asked == path and status in (None, answered) for asked, answered in self.asked)
 
     # What is answered.
 
     async def _answered(self, request: Request, body: dict[str, Any], status: int) -> Response:
         """The document, as it was when the request came."""
         etag = f'"{hash(json.dumps({**body, "evaluated_at": ""}, sort_keys=True)):x}"'
-        if self._held is not None:
-            await self._held.wait()
+        if self.held and request.url.path.endswith("/snapshot"):
+            self.waiting += 1
+            await eventually(lambda: not self.held, "the test to let it go")
+            self.waiting -= 1
         response: Response
         if self.failing is not None:
             response = JSONResponse({"title": "broken"}, self.failing)
@@ -182,29 +177,25 @@ class SmallLedger:
     async def _watch(self, request: Request) -> Response:
         last = request.headers.get("last-event-id")
         self.watches.append(last)
-        if self.failing is not None:
-            return JSONResponse({"title": "broken"}, self.failing)
-        cut = asyncio.Event()
-        self._streams.add(cut)
+        if not self.watchable:
+            return JSONResponse({"title": "not for you"}, 403)
         since = self.position if last is None else int(last)
-        return StreamingResponse(self._events(since, cut), media_type="text/event-stream")
+        return StreamingResponse(self._events(since), media_type="text/event-stream")
 
-    async def _events(self, since: int, cut: asyncio.Event) -> AsyncIterator[str]:
-        try:
-            if self.hydrate is not None:
-                reason, self.hydrate, since = self.hydrate, None, self.position
-                yield _event("hydrate", self.position, self._place() | {"reason": reason})
-            while not cut.is_set():
-                for position, name, told in [each for each in self.log if each[0] > since]:
-                    since = position
-                    place = {"position": position, "ledger_epoch": self.epoch}
-                    yield _event(name, position, told | place)
-                if not self.silent:
-                    now = {"ledger_time": text_of(self.now())}
-                    yield _event("heartbeat", since, self._place() | now)
-                await asyncio.sleep(self.beat)
-        finally:
-            self._streams.discard(cut)
+    async def _events(self, since: int) -> AsyncIterator[str]:
+        cuts = self._cuts
+        if self.hydrate is not None:
+            reason, self.hydrate, since = self.hydrate, None, self.position
+            yield _event("hydrate", self.position, self._place() | {"reason": reason})
+        while cuts == self._cuts:
+            for position, name, told in [each for each in self.log if each[0] > since]:
+                since = position
+                place = {"position": position, "ledger_epoch": self.epoch}
+                yield _event(name, position, told | place)
+            if not self.silent:
+                now = {"ledger_time": text_of(self.now())}
+                yield _event("heartbeat", since, self._place() | now)
+            await asyncio.sleep(self.beat)
 
     def _place(self) -> dict[str, Any]:
         return {"position": self.position, "ledger_epoch": self.epoch}

@@ -1,9 +1,7 @@
-"""An ASGI app on a real socket, in a thread of the test run; it can be stopped and started again."""
+"""An ASGI app on a real socket, in a thread of the test run; it can be stopped and started."""
 
-import asyncio
 import socket
 import threading
-from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
@@ -20,7 +18,6 @@ class Served:
         self._port = 0
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
-        self.loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def address(self) -> str:
@@ -56,18 +53,9 @@ class Served:
             assert not self._thread.is_alive()
             self._server = None
 
-    def call(self, act: Callable[[], object]) -> None:
-        """Do something on the server's own loop."""
-        assert self.loop is not None
-        self.loop.call_soon_threadsafe(act)
-
     def _alive(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
 
     def _run(self, server: uvicorn.Server, listening: socket.socket) -> None:
-        async def serve() -> None:
-            self.loop = asyncio.get_running_loop()
-            await server.serve(sockets=[listening])
-
         with listening:
-            asyncio.run(serve())
+            server.run(sockets=[listening])

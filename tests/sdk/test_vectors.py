@@ -45,7 +45,7 @@ class Scene(httpx.AsyncBaseTransport):
         self.snapshot = SAID["snapshots"].get(vector["snapshot"])
         self.absent = vector.get("absent")
         self.gone = False
-        told = self.snapshot or self.absent
+        told: dict[str, Any] = self.snapshot or vector["absent"]
         self.told_at = seconds_of(told["evaluated_at"])
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 PATIENCE = 30.0  # seconds
 
@@ -19,5 +19,13 @@ async def eventually(so: Callable[[], object], what: str) -> None:
     """Wait on an event loop until it is so."""
     deadline = time.monotonic() + PATIENCE
     while not so():
+        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        await asyncio.sleep(0.005)
+
+
+async def comes_true(ask: Callable[[], Awaitable[object]], what: str) -> None:
+    """Ask until the answer is yes."""
+    deadline = time.monotonic() + PATIENCE
+    while not await ask():
         assert time.monotonic() < deadline, f"waited in vain for {what}"
         await asyncio.sleep(0.005)
