@@ -56,7 +56,8 @@ def test_the_core_needs_httpx_alone() -> None:
 def interpreter(version: str) -> str | None:
     """A Python of this version that really starts; shims may stand for nothing."""
     script = "import sys, venv; print(sys.executable)"
-    for name in (f"python{version}", str(Path.home() / f".pyenv/versions/{version}/bin/python")):
+    managed = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))
+    for name in (f"python{version}", *map(str, managed)):
         try:
             done = subprocess.run([name, "-c", script], capture_output=True, text=True, check=False)
         except OSError:
