@@ -125,7 +125,7 @@ async def test_a_ledger_that_is_away_is_never_a_denial(
     assert counted["entitlement_denied_total"] == 0
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 429, 500, 502, 503])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 500, 502, 503])
 async def test_no_answer_of_a_broken_ledger_is_a_denial(
     ledger: SmallLedger, client: ClientOf, status: int
 ) -> None:

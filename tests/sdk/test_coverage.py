@@ -101,7 +101,16 @@ def test_the_command_calls_what_makes_an_app() -> None:
     assert run(["coverage", "tests.sdk.covered:covered"], out=StringIO()) == 1
 
 
-@pytest.mark.parametrize("name", ["nothing", "tests.sdk.covered:nothing", "no.such:app"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "nothing",
+        "tests.sdk.covered:nothing",
+        "tests.sdk.covered:health",
+        "no.such:app",
+        "json:loads",
+    ],
+)
 def test_what_cannot_be_looked_at_is_wrong_usage(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -54,7 +54,7 @@ class Scene(httpx.AsyncBaseTransport):
         if request.url.path.endswith("/catalog"):
             return httpx.Response(200, json=self.catalog)
         if self.snapshot is None:
-            return httpx.Response(404, json=self.absent)
+            return httpx.Response(404, json={"code": "unknown_org", **(self.absent or {})})
         return httpx.Response(200, json=self.snapshot, headers={"ETag": '"v1.x"'})
 
 

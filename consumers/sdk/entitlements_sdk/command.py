@@ -72,10 +72,10 @@ def _app(name: str) -> Any:
         found: Any = importlib.import_module(module)
         for part in attribute.split("."):
             found = getattr(found, part)
-    except (ImportError, AttributeError) as error:
-        raise _Usage(f"'{name}' cannot be found: {error}") from error
-    if not isinstance(found, FastAPI) and callable(found):
-        found = found()
+        if not isinstance(found, FastAPI) and callable(found):
+            found = found()
+    except Exception as error:  # whatever the service's own code raises
+        raise _Usage(f"'{name}' cannot be had: {error!r}") from error
     if not isinstance(found, FastAPI):
         raise _Usage(f"'{name}' is no FastAPI app")
     return found

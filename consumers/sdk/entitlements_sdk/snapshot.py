@@ -128,7 +128,12 @@ class Snapshot:
 
         Args:
             said: what the ledger answered instead; the rollout holds for such an org, too.
+
+        Raises:
+            ValueError, TypeError: it is not the ledger that says so.
         """
+        if said.get("code") != "unknown_org":
+            raise ValueError("a 404 that is not the ledger's says nothing about an org")
         gating = said.get("gating") or {}
         evaluated_at = said.get("evaluated_at")
         return cls(
