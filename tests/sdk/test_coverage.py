@@ -106,7 +106,6 @@ def test_the_command_calls_what_makes_an_app() -> None:
     [
         "nothing",
         "tests.sdk.covered:nothing",
-        "tests.sdk.covered:health",
         "no.such:app",
         "json:loads",
     ],
