@@ -60,8 +60,8 @@ clean: ## remove .venv, the caches and ./var, the embedded database in it too
 	"$$venv/bin/python" -m pip install --quiet --require-hashes -r requirements.lock
 	@touch $@
 
-.venv/.installed: .venv/.locked pyproject.toml
-	@.venv/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .
+.venv/.installed: .venv/.locked pyproject.toml consumers/sdk/pyproject.toml
+	@.venv/bin/python -m pip install --quiet --no-deps --no-build-isolation -e . -e consumers/sdk
 	@touch $@
 
 # Makes "$venv" with the first $(PYTHON) that really can: a version manager's shim may stand for

@@ -11,6 +11,7 @@ ROOMS = ("domain", "projections", "api", "consumers", "infra")
 
 # A distribution of its own, which asks for the time itself and keeps its own rules.
 SDK = Path("consumers", "sdk")
+SDK_PACKAGE = SDK / "entitlements_sdk"
 
 
 @dataclass(frozen=True)
@@ -81,3 +82,9 @@ def sources(*rooms: str) -> Iterator[Source]:
             path = file.relative_to(ROOT)
             if not path.is_relative_to(SDK):
                 yield Source(path, file.read_text(encoding="utf-8"))
+
+
+def sdk_sources() -> Iterator[Source]:
+    """Every Python file of the SDK."""
+    for file in sorted((ROOT / SDK_PACKAGE).rglob("*.py")):
+        yield Source(file.relative_to(ROOT), file.read_text(encoding="utf-8"))

@@ -31,7 +31,16 @@ VIOLATIONS = [
     ("web-in-api-and-infra", "domain", "fastapi"),
     ("web-in-api-and-infra", "projections", "starlette.responses"),
     ("web-in-api-and-infra", "consumers", "uvicorn"),
+    *(("sdk-knows-no-server", "entitlements_sdk", room) for room in ROOMS),
+    ("sdk-knows-no-server", "entitlements_sdk", "psycopg"),
+    ("sdk-knows-no-server", "entitlements_sdk", "eventsourcing.domain"),
+    ("sdk-core-is-light", "entitlements_sdk", "fastapi"),
+    ("sdk-core-is-light", "entitlements_sdk", "starlette.requests"),
+    ("sdk-core-is-light", "entitlements_sdk", "jwt"),
 ]
+
+# The SDK lies elsewhere and is a package beside the rooms all the same.
+PACKAGES = (*ROOMS, "entitlements_sdk")
 
 # One import per room that every contract must let pass.
 ALLOWED = {
@@ -39,7 +48,8 @@ ALLOWED = {
     "projections": "psycopg",
     "api": "fastapi, projections.culprit",
     "consumers": "kafka, projections.culprit",
-    "infra": "kafka, fastapi, sqlalchemy, api.culprit, consumers.culprit",
+    "infra": "kafka, fastapi, sqlalchemy, api.culprit, consumers.culprit, entitlements_sdk.culprit",
+    "entitlements_sdk": "httpx",
 }
 
 
@@ -53,7 +63,7 @@ def contracts() -> dict[str, str]:
 def tree(tmp_path: Path) -> Path:
     """Our rooms, empty but for one allowed import each, under our own contracts."""
     (tmp_path / "pyproject.toml").write_bytes((ROOT / "pyproject.toml").read_bytes())
-    for room in ROOMS:
+    for room in PACKAGES:
         (tmp_path / room).mkdir()
         (tmp_path / room / "__init__.py").touch()
         (tmp_path / room / "culprit.py").write_text(f"import {ALLOWED[room]}\n", encoding="utf-8")

@@ -12,8 +12,9 @@ from tests.architecture.rules import (
     questions_for_the_time,
     reads_of_the_environment,
     relative_imports,
+    server_imports,
 )
-from tests.architecture.sources import ROOMS, Source, sources
+from tests.architecture.sources import ROOMS, Source, sdk_sources, sources
 
 Rule = Callable[[Source], Iterator[str]]
 
@@ -38,16 +39,29 @@ def test_the_domain_imports_only_the_standard_library_and_eventsourcing_domain()
     assert breaches(foreign_imports, sources("domain")) == []
 
 
+def test_the_sdk_imports_only_itself_and_what_its_extras_name() -> None:
+    assert breaches(server_imports, sdk_sources()) == []
+
+
+def test_the_sdk_is_read() -> None:
+    assert len([*sdk_sources()]) > 20
+
+
+def test_the_sdk_reads_no_environment() -> None:
+    """Whoever embeds it decides where its settings come from."""
+    assert breaches(reads_of_the_environment, sdk_sources()) == []
+
+
 def test_every_import_is_absolute() -> None:
-    assert breaches(relative_imports, sources(*ROOMS, "tests")) == []
+    assert breaches(relative_imports, [*sources(*ROOMS, "tests"), *sdk_sources()]) == []
 
 
 def test_nothing_is_mocked() -> None:
-    assert breaches(mocks, sources(*ROOMS, "tests")) == []
+    assert breaches(mocks, [*sources(*ROOMS, "tests"), *sdk_sources()]) == []
 
 
 def test_every_module_says_why_it_exists() -> None:
-    assert breaches(missing_docstring, sources(*ROOMS, "tests")) == []
+    assert breaches(missing_docstring, [*sources(*ROOMS, "tests"), *sdk_sources()]) == []
 
 
 def test_every_room_is_read() -> None:
@@ -80,6 +94,11 @@ def test_every_room_is_read() -> None:
         (foreign_imports, "from eventsourcing.utils import get_topic"),
         (foreign_imports, "from eventsourcing.persistence import Mapper"),
         (foreign_imports, "def f():\n    import fastapi"),
+        (server_imports, "import domain.org"),
+        (server_imports, "from api import errors"),
+        (server_imports, "def f():\n    from infra.settings import Settings"),
+        (server_imports, "import psycopg"),
+        (server_imports, "import pydantic"),
         (relative_imports, "from . import org"),
         (relative_imports, "from ..domain import org"),
         (mocks, "import unittest.mock"),
@@ -107,6 +126,9 @@ def test_a_rule_finds_its_breach(rule: Rule, code: str) -> None:
         (foreign_imports, "import dataclasses\nfrom domain.org import Org"),
         (foreign_imports, "from eventsourcing.domain import BaseAggregate"),
         (foreign_imports, "import eventsourcing.domain"),
+        (server_imports, "import httpx\nimport json"),
+        (server_imports, "from entitlements_sdk.cache import OrgCache"),
+        (server_imports, "from fastapi import Depends\nimport jwt"),
         (relative_imports, "from domain import org"),
         (mocks, "import unittest"),
         (missing_docstring, '"""Why this file exists."""'),

@@ -1,0 +1,1 @@
+"""Services that use the ledger as a customer's would: through the SDK alone."""

@@ -1,0 +1,56 @@
+"""A super admin's bypass is recorded first and allowed second; unrecorded, it is neither."""
+
+import pytest
+
+from entitlements_sdk import Decision, OutOfReach, Principal
+from tests.sdk.conftest import ClientOf
+
+pytestmark = pytest.mark.anyio
+STAFF = Principal("s1", role="super_admin")
+
+
+class Book:
+    """Records bypasses, unless it is closed."""
+
+    def __init__(self) -> None:
+        self.open = True
+        self.entries: list[tuple[str, str, str]] = []
+
+    async def record(self, denied: Decision, *, by: Principal) -> None:
+        if not self.open:
+            raise OutOfReach("the audit store is down")
+        self.entries.append((by.sub, denied.org, denied.key))
+
+
+async def test_a_recorded_bypass_is_allowed_every_time(client: ClientOf) -> None:
+    book = Book()
+    entitlements = await client(bypass=book)
+    for _ in range(2):
+        decision = await entitlements.check(42, "hr", "hr.view", STAFF)
+        assert (decision.allowed, decision.code, decision.status) == (True, "bypass", "disabled")
+    assert book.entries == [("s1", "42", "hr")] * 2
+    assert entitlements.metrics()["super_admin_bypass_total"] == 2
+
+
+async def test_what_is_entitled_anyway_is_no_bypass(client: ClientOf) -> None:
+    book = Book()
+    entitlements = await client(bypass=book)
+    assert (await entitlements.check(42, "crm", None, STAFF)).code == "entitled"
+    clerk = Principal("u1", org_id=42)
+    assert (await entitlements.check(42, "hr", None, clerk)).denied_by == "not_granted"
+    assert book.entries == []
+
+
+async def test_a_bypass_that_cannot_be_recorded_is_none(client: ClientOf) -> None:
+    """Case 24: 503, not allowed."""
+    book = Book()
+    entitlements = await client(bypass=book)
+    book.open = False
+    decision = await entitlements.check(42, "hr", None, STAFF)
+    assert (decision.allowed, decision.unavailable) == (False, True)
+
+
+async def test_without_a_recorder_the_denial_stands(client: ClientOf) -> None:
+    entitlements = await client()
+    decision = await entitlements.check(42, "hr", None, STAFF)
+    assert (decision.denied_by, decision.bypassable) == ("not_granted", True)

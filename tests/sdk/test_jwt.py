@@ -1,0 +1,119 @@
+"""Tokens of the ledger's issuer become principals; whatever proves nothing is refused."""
+
+import time
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from starlette.requests import HTTPConnection
+
+from entitlements_sdk import CannotTell, Principal, Unauthenticated
+from entitlements_sdk.jwt import JwtPrincipal
+
+pytestmark = pytest.mark.anyio
+SECRET = "a secret of this test run, long enough for HS256"
+CLAIMS = {
+    "sub": "u1",
+    "role": "user",
+    "org_id": 42,
+    "permissions": ["crm.*"],
+    "iss": "issuer",
+    "aud": "erp",
+}
+
+
+def signed(key: Any = SECRET, algorithm: str = "HS256", /, **claims: Any) -> str:
+    merged = {**CLAIMS, "exp": time.time() + 60, **claims}
+    present = {name: value for name, value in merged.items() if value is not None}
+    return jwt.encode(present, key, algorithm=algorithm)
+
+
+def resolver(**options: Any) -> JwtPrincipal:
+    return JwtPrincipal(
+        SECRET, **{"algorithms": ["HS256"], "issuer": "issuer", "audience": "erp", **options}
+    )
+
+
+def request(authorization: str | None) -> HTTPConnection:
+    headers = [] if authorization is None else [(b"authorization", authorization.encode())]
+    return HTTPConnection({"type": "http", "headers": headers})
+
+
+def test_a_token_is_a_principal() -> None:
+    found = resolver()(request(f"Bearer {signed()}"))
+    assert found == Principal("u1", "user", 42, ("crm.*",))
+
+
+@pytest.mark.parametrize("authorization", [None, "", "Bearer", "Bearer ", "Basic dTpw"])
+def test_no_bearer_token_is_nobody(authorization: str | None) -> None:
+    with pytest.raises(Unauthenticated, match="Send a token"):
+        resolver()(request(authorization))
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        signed(exp=time.time() - 60),
+        signed(exp=None),
+        signed(iss="another"),
+        signed(aud="another"),
+        signed(aud=None),
+        signed(sub=None),
+        signed(nbf=time.time() + 600),
+        signed(role="owner"),
+        signed(role=None),
+        signed(org_id=True),
+        signed(org_id="no org/.."),
+        signed(permissions="crm.*"),
+        signed("another secret that is long enough, too"),
+        signed(SECRET + SECRET, "HS512"),
+        signed("", "none"),
+        jwt.encode({**CLAIMS, "exp": 9e9}, SECRET, headers={"jku": "http://me/keys"}),
+        "not.a.token",
+        "x" * 9_000,
+    ],
+)
+def test_a_token_that_proves_nothing_is_refused(token: str) -> None:
+    with pytest.raises(Unauthenticated):
+        resolver()(request(f"Bearer {token}"))
+
+
+def test_a_public_key_is_no_shared_secret() -> None:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    by_public_key = JwtPrincipal(pem, algorithms=["RS256"], issuer="issuer", audience="erp")
+    assert by_public_key(request(f"Bearer {signed(key, 'RS256')}")) == Principal(
+        "u1", "user", 42, ("crm.*",)
+    )
+    forged = jwt.encode({**CLAIMS, "exp": 9e9}, "x" * 40, algorithm="HS256")
+    with pytest.raises(Unauthenticated):
+        by_public_key(request(f"Bearer {forged}"))
+    with pytest.raises(ValueError, match="one family"):
+        resolver(algorithms=["HS256", "RS256"])
+
+
+def test_a_token_that_was_verified_is_remembered_until_it_expires() -> None:
+    now = time.time()
+    clock = [now]
+    verify = resolver(now=lambda: clock[0])
+    token = signed(exp=now + 60)
+    first = verify(request(f"Bearer {token}"))
+    assert verify(request(f"Bearer {token}")) is first
+    clock[0] = now + 61
+    assert verify(request(f"Bearer {token}")) is not first
+
+
+async def test_an_issuer_out_of_reach_is_no_refusal() -> None:
+    away = JwtPrincipal(
+        jwks_url="http://127.0.0.1:9/keys",
+        algorithms=["RS256"],
+        issuer="issuer",
+        audience="erp",
+    )
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    found = away(request(f"Bearer {signed(key, 'RS256')}"))
+    assert not isinstance(found, Principal)
+    with pytest.raises(CannotTell):
+        await found
