@@ -47,18 +47,19 @@ def decide(
         Refusal: one of them cannot be done, so none is.
         UnknownOrg: the org is not registered.
     """
-    lanes = org.lanes
+    lanes = None if terse else org.lanes
     warnings: list[str] = []
     named: set[Key] = set()
     for command in commands:
         if command.needs_registration and not org.registered:
             raise UnknownOrg(org.org_id)
-        named.update(command.keys(org, context.catalog))
+        if lanes is not None:
+            named.update(command.keys(org, context.catalog))
         warnings += command.decide(org, context)
     if not org.registered:
         raise UnknownOrg(org.org_id)
     facts = cast("tuple[OrgEvent, ...]", tuple(org.collect_events()))
-    if terse:
+    if lanes is None:
         return Outcome(
             facts=facts, before={}, after={}, remaining_sources=(), warnings=tuple(warnings)
         )

@@ -13,6 +13,8 @@ from domain.commands import Command
 from domain.ids import OrgId
 from domain.org import Org
 
+_encoded = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
 Addendum = Callable[[Org, Catalog, datetime], Any]
 
 
@@ -69,7 +71,7 @@ class Answer:
         """What is kept with the command, to answer a repeat."""
         kept = ("event_ids", "topics", "changed", "before", "after", "remaining_sources")
         fields = {name: getattr(self, name) for name in (*kept, "warnings", "addendum")}
-        return json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode()
+        return _encoded(fields).encode()
 
     @classmethod
     def restored(

@@ -22,6 +22,7 @@ from domain.facts import (
     TrialExtended,
     TrialStarted,
     common,
+    happened,
 )
 from domain.ids import OrgId, org_of
 from domain.instants import BEGINNING
@@ -83,7 +84,11 @@ class Org(BaseAggregate[str]):
         **content: Any,
     ) -> None:
         """Let `fact` have happened: state moves on, and the fact waits to be appended."""
-        self.trigger_event(fact, **common(now=now, by=by, effective_at=effective_at), **content)
+        content |= common(now=now, by=by, effective_at=effective_at)
+        content |= {"originator_id": self.id, "originator_version": self.version + 1}
+        new = happened(fact, content)
+        new.mutate(self)
+        self.pending_events.append(new)
 
     def evolve(self, fact: LedgerEvent) -> None:
         """Add one fact to the state. Never decides, never raises, never asks for the time."""
@@ -111,8 +116,12 @@ class Org(BaseAggregate[str]):
                 self._lift(fact.block_id, at=fact.effective_at)
 
     def _open(self, grant: Grant, *, at: datetime) -> None:
-        ended = [g for g in self.grants.values() if g.slot == grant.slot and not g.live(at)]
-        reason = last_ended(ended, at)
+        ended = [
+            g
+            for g in self.grants.values()
+            if g.key == grant.key and g.slot == grant.slot and not g.live(at)
+        ]
+        reason = last_ended(ended, at) if ended else None
         for earlier in ended:
             if earlier is not reason:
                 del self.grants[earlier.id]

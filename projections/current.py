@@ -1,27 +1,31 @@
 """The current entitlements: one row per org, written with every append, byte for byte a fold."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import fields
+from functools import cache
+from operator import attrgetter
 from typing import Any
 
 from domain.catalog import Key
 from domain.ids import OrgId, org_stream
-from domain.instants import from_iso, iso
+from domain.instants import from_iso
+from domain.json_text import json_text, json_texts, template
 from domain.lanes import Block, Grant, UsedTrial
 from domain.org import Org
 
 
 def written(org: Org) -> bytes:
     """What an org's facts add up to, as JSON: the same state always gives the same bytes."""
-    state = {
-        "name": org.name,
-        "decided_at": iso(org.modified_on),
-        "grants": [_row(grant) for grant in org.grants.values()],
-        "blocks": [_row(block) for block in org.blocks.values()],
-        "used_trials": {key: _row(trial) for key, trial in sorted(org.used_trials.items())},
-    }
-    return json.dumps(state, separators=(",", ":"), ensure_ascii=False).encode()
+    trials = (f"{json_text(key)}:{_row(used)}" for key, used in sorted(org.used_trials.items()))
+    members = (
+        f'"name":{json_text(org.name)}',
+        f'"decided_at":{json_text(org.modified_on)}',
+        f'"grants":[{",".join(map(_row, org.grants.values()))}]',
+        f'"blocks":[{",".join(map(_row, org.blocks.values()))}]',
+        f'"used_trials":{{{",".join(trials)}}}',
+    )
+    return f"{{{','.join(members)}}}".encode()
 
 
 def read(org_id: OrgId, *, version: int, state: bytes) -> Org:
@@ -54,11 +58,16 @@ def copied(org: Org) -> Org:
     return copy
 
 
-def _row(entry: Grant | Block | UsedTrial) -> dict[str, Any]:
-    row = {field.name: getattr(entry, field.name) for field in fields(entry)}
-    row["starts"] = iso(entry.starts)
-    row["ends"] = iso(entry.ends) if entry.ends is not None else None
-    return row
+def _row(entry: Grant | Block | UsedTrial) -> str:
+    form, values = _form(type(entry))
+    return form % json_texts(values(entry))
+
+
+@cache
+def _form(kind: type[Grant | Block | UsedTrial]) -> tuple[str, Callable[[Any], tuple[Any, ...]]]:
+    """A row with a gap for each value, and what takes the values from an entry."""
+    names = [field.name for field in fields(kind)]
+    return template(names), attrgetter(*names)
 
 
 def _instants(row: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 from domain.actors import Provenance
 from domain.catalog import Catalog, Key
 from domain.facts import OrgEvent
-from domain.ids import uuid7
+from domain.ids import uuid7_hex
 from domain.instants import aware, iso
 from domain.lanes import Grant, Slot
 from domain.org import Org
@@ -34,7 +34,7 @@ class Context:
 
     def new_id(self) -> str:
         """An id for a grant or a block."""
-        return uuid7(self.now).hex
+        return uuid7_hex(self.now)
 
     def interval(
         self, starts: datetime | None, until: datetime | None
@@ -119,7 +119,8 @@ def live_grants(
 
 def in_slot(org: Org, slot: Slot, *, at: datetime) -> list[Grant]:
     """The live grants of a slot, as they follow one another."""
-    found = [g for g in org.grants.values() if g.slot == slot and g.live(at)]
+    key = slot[0]
+    found = [g for g in org.grants.values() if g.key == key and g.slot == slot and g.live(at)]
     return sorted(found, key=lambda grant: grant.starts)
 
 
