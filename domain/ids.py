@@ -3,6 +3,7 @@
 import os
 import re
 from datetime import datetime
+from functools import lru_cache
 from typing import NewType
 from uuid import UUID
 
@@ -60,6 +61,10 @@ def uuid7_hex(now: datetime) -> str:
 
 
 def _uuid7(now: datetime) -> int:
-    milliseconds = int(now.timestamp() * 1000) & (1 << 48) - 1
     random = int.from_bytes(os.urandom(10), "big")
-    return milliseconds << 80 | random & _RANDOM_BITS | _VERSION_AND_VARIANT
+    return _milliseconds(now) << 80 | random & _RANDOM_BITS | _VERSION_AND_VARIANT
+
+
+@lru_cache(maxsize=16)  # all the ids of a command are of one instant
+def _milliseconds(now: datetime) -> int:
+    return int(now.timestamp() * 1000) & (1 << 48) - 1

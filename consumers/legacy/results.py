@@ -77,7 +77,9 @@ class RowResult:
 
     def as_settled(self, verdict: Verdict) -> Self:
         """This line with nothing to say against it."""
-        return replace(self, verdict=verdict, differences=())
+        return type(self)(
+            line=self.line, verdict=verdict, org=self.org, name=self.name, unset=self.unset
+        )
 
     def as_held(self, code: str, message: str) -> Self:
         """This line held by one difference more."""

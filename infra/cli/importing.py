@@ -14,6 +14,7 @@ from consumers.legacy.translation import Translator
 from domain.ids import uuid7
 from infra.cli.progress import progress
 from infra.cli.work import over_ledger
+from infra.collector import seldom_collecting
 from infra.wiring import Parts
 from projections.commands import fingerprints
 
@@ -55,10 +56,11 @@ def import_legacy(file: Path, *, dry_run: bool, strict: bool, batch_size: int) -
             batch_id = str(uuid7(parts.clock.now()))
             importer = _importer(parts, wanted, batch_id=batch_id)
             tally = Tally()
-            async for results in importer.run(read_lines(lines), batch_size=batch_size):
-                for result in results:
-                    tally.add(result)
-                told(sum(tally.counts.values()))
+            with seldom_collecting():
+                async for results in importer.run(read_lines(lines), batch_size=batch_size):
+                    for result in results:
+                        tally.add(result)
+                    told(sum(tally.counts.values()))
             seconds = time.monotonic() - started
             return Done(file=file, wanted=wanted, batch_id=batch_id, tally=tally, seconds=seconds)
 
