@@ -16,6 +16,7 @@ from domain.org import Org
 _encoded = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 Addendum = Callable[[Org, Catalog, datetime], Any]
+Wording = Callable[[Catalog], Sequence[Command]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,10 +28,12 @@ class Order:
     it is stored with the rest, so a repeat answers the same. `presume_new` spares the first look
     for the org where it most likely does not exist; where it does, the append tells. `terse`
     leaves the keys' states out of the answer, which is most of the work where many are touched.
+    `commands` may be what makes them of a catalog: it is asked only once the order has its turn,
+    so that a repeat is answered whatever the catalog has become, and by the catalog that decides.
     """
 
     org: OrgId
-    commands: Sequence[Command]
+    commands: Sequence[Command] | Wording
     by: Provenance
     command_id: UUID | None = None
     fingerprint: bytes = b""
@@ -41,6 +44,14 @@ class Order:
     presume_new: bool = False
     terse: bool = False
     addendum: Addendum | None = None
+
+    def said_by(self, catalog: Catalog) -> Sequence[Command]:
+        """The commands, their keys resolved by `catalog`.
+
+        Raises:
+            UnknownKey, UnknownBundle: they name something the catalog does not have.
+        """
+        return self.commands(catalog) if callable(self.commands) else self.commands
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """What every command has in common: a context, the keys it names, and a decision."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,13 +20,15 @@ from domain.refusals import Backdated, EmptyInterval, ModuleRetired, NotInFuture
 class Context:
     """When a command is judged, by which catalog, and on whose word.
 
-    `may_backdate` is for imports from the legacy system alone.
+    `may_backdate` is for imports from the legacy system alone. `past_blocks` are ids of blocks that
+    stood once and that the org's state has forgotten.
     """
 
     catalog: Catalog
     now: datetime
     by: Provenance
     may_backdate: bool = False
+    past_blocks: Collection[str] = ()
 
     def record(self, org: Org, fact: type[OrgEvent], **content: Any) -> None:
         """Let `fact` happen to `org` now (or at `effective_at`)."""
