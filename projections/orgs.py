@@ -12,6 +12,20 @@ from domain.ids import OrgId
 from domain.org import Org
 from projections import current
 
+# The order is that of the index current_entitlements_listed: 2 before 10, whatever else ids are.
+LIST = """
+    SELECT org, name, org_version FROM ledger.current_entitlements
+     WHERE (length(org), org) > (length(%(after)s), %(after)s COLLATE "C")
+       AND (%(search)s = '' OR org = %(search)s OR name ILIKE %(pattern)s)
+     ORDER BY length(org), org LIMIT %(limit)s
+"""
+WALK = """
+    SELECT org, org_version, state FROM ledger.current_entitlements
+     WHERE (length(org), org) > (length(%(after)s), %(after)s COLLATE "C")
+     ORDER BY length(org), org LIMIT %(limit)s
+"""
+_PAGE_ORGS = 1_000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrgRow:
@@ -39,11 +53,7 @@ async def list_orgs(
     """Orgs by id, from the one after `after`; `search` finds part of a name, or a whole id."""
     pattern = "%" + search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
     cursor = await connection.execute(
-        """SELECT org, name, org_version FROM ledger.current_entitlements
-            WHERE (length(org), org) > (length(%(after)s), %(after)s COLLATE "C")
-              AND (%(search)s = '' OR org = %(search)s OR name ILIKE %(pattern)s)
-            ORDER BY length(org), org LIMIT %(limit)s""",
-        {"after": after, "search": search, "pattern": pattern, "limit": limit},
+        LIST, {"after": after, "search": search, "pattern": pattern, "limit": limit}
     )
     rows = await cursor.fetchall()
     return [OrgRow(org=OrgId(org), name=name, org_version=v) for org, name, v in rows]
@@ -54,10 +64,7 @@ async def walk_orgs(connection: AsyncConnection) -> AsyncIterator[Org]:
     after = ""
     while True:
         cursor = await connection.execute(
-            """SELECT org, org_version, state FROM ledger.current_entitlements
-                WHERE (length(org), org) > (length(%(after)s), %(after)s COLLATE "C")
-                ORDER BY length(org), org LIMIT 1000""",
-            {"after": after},
+            WALK, {"after": after, "limit": _PAGE_ORGS}
         )
         rows = await cursor.fetchall()
         if not rows:
