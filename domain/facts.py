@@ -49,6 +49,15 @@ class LedgerEvent(CanMutateAggregate[str], metaclass=MetaDomainEvent):
         aggregate.evolve(self)
 
 
+class NewerFact(LedgerEvent):
+    """A fact that a newer version wrote: its `body` stands as it was stored, and changes nothing.
+
+    What every fact carries is read from the body as far as it is there; `TOPIC` is the stored one.
+    """
+
+    body: dict[str, Any]
+
+
 Fact = TypeVar("Fact", bound=LedgerEvent)
 
 

@@ -1,9 +1,9 @@
-"""JSON text member by member: byte for byte what `json.dumps` gives, without its set-up each time."""
+"""JSON text value by value: the bytes that `json.dumps` gives, without its set-up each time."""
 
 import json
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from json.encoder import encode_basestring  # type: ignore[attr-defined] # typeshed forgets it
+from json.encoder import encode_basestring
 from typing import Any
 from uuid import UUID
 
@@ -46,6 +46,10 @@ class _Writers(dict[type, Callable[[Any], str]]):
         return _whole
 
 
-_WRITERS = _Writers(
-    {str: encode_basestring, type(None): lambda _: "null", datetime: _instant, UUID: _id}
-)
+_known: dict[type, Callable[[Any], str]] = {
+    str: encode_basestring,
+    type(None): lambda _: "null",
+    datetime: _instant,
+    UUID: _id,
+}
+_WRITERS = _Writers(_known)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from eventsourcing.domain import BaseAggregate
 
@@ -32,10 +32,12 @@ from domain.lanes import TRIAL_SOURCE, Block, Grant, UsedTrial
 class Org(BaseAggregate[str]):
     """Grants and blocks of one org, as of its `version` (the `org_version`; 0: not registered).
 
-    Of the grants that ended in a slot the last one stays, as the reason of a denial.
+    Of the grants that ended in a slot the last one stays, as the reason of a denial. `held_by` is
+    what a newer version wrote about it, if any: then it may be read as far as it goes, and no more.
     """
 
     Event = OrgEvent
+    held_by = cast("str | None", None)
 
     @classmethod
     def blank(cls, stream: str) -> Self:

@@ -8,8 +8,9 @@ from typing import Any
 from domain.catalog import Catalog, Key
 from domain.history import History, Recorded
 from domain.ids import OrgId
-from domain.refusals import Unavailable
-from infra.store.mapper import read_fact
+from domain.refusals import OrgHeldByNewerVersion, Unavailable
+from infra.store.mapper import UnknownFact, read_fact
+from infra.store.newer_facts import read_any_fact
 from projections.audit import (
     AuditQuery,
     all_events,
@@ -36,7 +37,7 @@ class Audit:
         async with self._reading() as connection:
             await catch_up(connection)
             known_to = await audit_position(connection)
-            return await find_events(connection, query, decode=read_fact), known_to
+            return await find_events(connection, query, decode=read_any_fact), known_to
 
     async def orgs_naming(self, keys: Sequence[Key], *, after: str, limit: int) -> list[OrgId]:
         """The orgs that ever had an event about one of `keys`, by id as text, after `after`."""
@@ -46,7 +47,7 @@ class Audit:
 
     def everything(self, query: AuditQuery) -> AsyncIterator[list[Recorded]]:
         """Every event that matches, in pages."""
-        return all_events(self._reading, query, decode=read_fact)
+        return all_events(self._reading, query, decode=read_any_fact)
 
 
 class Histories:
@@ -64,9 +65,13 @@ class Histories:
 
         Raises:
             UnknownOrg: the ledger knew no such org then.
+            OrgHeldByNewerVersion: a newer version recorded something about it by then.
         """
-        async with self._reading() as connection:
-            return await org_history(connection, org_id, decode=read_fact, known_at=known_at)
+        try:
+            async with self._reading() as connection:
+                return await org_history(connection, org_id, decode=read_fact, known_at=known_at)
+        except UnknownFact as unknown:
+            raise OrgHeldByNewerVersion(org_id, by=unknown.topic) from unknown
 
     async def catalog_at(self, at: datetime) -> Catalog:
         """The catalog in force at an instant, the first one for anything earlier."""

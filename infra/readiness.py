@@ -10,6 +10,7 @@ from api.parts import Check
 from domain.refusals import Refusal
 from infra.migrations.run import newest_revision
 from infra.wiring import Parts
+from projections.held import Held, held_orgs
 
 _PATIENCE_SECONDS = 2.0
 _MOST_LAG = 100_000  # events a following view may be behind before the process is not ready
@@ -25,6 +26,7 @@ async def readiness(parts: Parts) -> list[Check]:
     database = await _database(parts)
     behind = max(0, database.facts.get("position", 0) - parts.feed.position)
     lag = database.facts.pop("audit_lag", 0)
+    held = database.facts.pop("held", Held(orgs=0, types=()))
     return [
         database,
         Check(
@@ -46,6 +48,11 @@ async def readiness(parts: Parts) -> list[Check]:
                 "audit": {"lag_events": lag},
             },
         ),
+        Check(
+            name="orgs",
+            ok=True,  # every other org is served as ever
+            facts={"held_by_newer_version": held.orgs, "newer_types": list(held.types)},
+        ),
     ]
 
 
@@ -56,7 +63,7 @@ async def _database(parts: Parts) -> Check:
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
             # Shielded: a silent server would hold up even the end of what it was asked.
-            position, epoch, revision, audit_lag = await asyncio.shield(asking)
+            position, epoch, revision, audit_lag, held = await asyncio.shield(asking)
     except (Refusal, psycopg.Error, TimeoutError) as error:
         problem = {"problem": "the database cannot be reached", "kind": type(error).__name__}
         return Check(name="database", ok=False, facts=problem)
@@ -65,18 +72,20 @@ async def _database(parts: Parts) -> Check:
         "ledger_epoch": epoch,
         "revision": revision,
         "audit_lag": audit_lag,
+        "held": held,
         "milliseconds": round((time.monotonic() - started) * 1000, 1),
     }
     return Check(name="database", ok=revision == newest_revision(), facts=facts)
 
 
-async def _head(parts: Parts) -> tuple[int, int, str, int]:
+async def _head(parts: Parts) -> tuple[int, int, str, int, Held]:
     async with parts.ledger.reading() as connection:
         cursor = await connection.execute(_ASK)
         row = await cursor.fetchone()
+        held = await held_orgs(connection)
     assert row is not None
     position, epoch, revision, audit_lag = row
-    return position, epoch, revision, audit_lag
+    return position, epoch, revision, audit_lag, held
 
 
 def _look(asking: "asyncio.Task[Any]") -> None:

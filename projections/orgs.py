@@ -10,6 +10,7 @@ from psycopg import AsyncConnection
 from domain.catalog import Key
 from domain.ids import OrgId
 from domain.org import Org
+from domain.upcasts import known_topics
 from projections import current
 
 # The order is that of the index current_entitlements_listed: 2 before 10, whatever else ids are.
@@ -24,6 +25,13 @@ WALK = """
      WHERE (length(org), org) > (length(%(after)s), %(after)s COLLATE "C")
      ORDER BY length(org), org LIMIT %(limit)s
 """
+_FETCH = """
+    SELECT org_version, state,
+           (SELECT e.topic FROM ledger.events e
+             WHERE e.stream = 'org-' || c.org AND e.topic <> ALL(%s)
+             ORDER BY e.version DESC LIMIT 1)
+      FROM ledger.current_entitlements c WHERE org = %s
+"""
 _PAGE_ORGS = 1_000
 
 
@@ -37,14 +45,18 @@ class OrgRow:
 
 
 async def fetch_org(connection: AsyncConnection, org_id: OrgId) -> Org | None:
-    """One org with its version, in one statement."""
-    cursor = await connection.execute(
-        "SELECT org_version, state FROM ledger.current_entitlements WHERE org = %s",
-        (org_id,),
-        prepare=True,
-    )
+    """One org with its version, in one statement.
+
+    A fact of a newer version among its events holds it, whatever its state looks like.
+    """
+    cursor = await connection.execute(_FETCH, (known_topics(), org_id), prepare=True)
     row = await cursor.fetchone()
-    return current.read(org_id, version=row[0], state=row[1]) if row else None
+    if row is None:
+        return None
+    org = current.read(org_id, version=row[0], state=row[1])
+    if row[2] is not None:
+        org.held_by = row[2]
+    return org
 
 
 async def list_orgs(
@@ -63,9 +75,7 @@ async def walk_orgs(connection: AsyncConnection) -> AsyncIterator[Org]:
     """Every org, in pages, in the order of `list_orgs`."""
     after = ""
     while True:
-        cursor = await connection.execute(
-            WALK, {"after": after, "limit": _PAGE_ORGS}
-        )
+        cursor = await connection.execute(WALK, {"after": after, "limit": _PAGE_ORGS})
         rows = await cursor.fetchall()
         if not rows:
             return

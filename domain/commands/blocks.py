@@ -149,7 +149,7 @@ class ResumeOrg(Command):
 
 
 def blocks_not_held(org: Org, commands: Iterable[Command]) -> list[str]:
-    """The ids of blocks to be lifted that the org's state does not hold: lifted, or never raised."""
+    """The blocks to be lifted that the org's state does not hold: lifted, or never raised."""
     named = [command.block_id for command in commands if isinstance(command, UnblockAccess)]
     return [block_id for block_id in named if block_id and block_id not in org.blocks]
 

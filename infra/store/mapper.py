@@ -14,6 +14,7 @@ from eventsourcing.persistence import JSONTranscoder, Mapper, StoredEvent
 from domain.facts import LedgerEvent, field_names
 from domain.instants import from_iso
 from domain.json_text import json_texts, template
+from domain.upcasts import UPCASTS, Upcasts
 
 _ENVELOPE = ("originator_id", "originator_version")
 
@@ -67,16 +68,18 @@ def fact_body(fact: LedgerEvent) -> bytes:
     return (form % (timestamp, event_id, _said(_provenance(kept)), *content)).encode()
 
 
-def read_fact(stream: str, version: int, topic: str, body: bytes) -> LedgerEvent:
-    """The fact at one place of a stream.
+def read_fact(
+    stream: str, version: int, topic: str, body: bytes, *, upcasts: Upcasts = UPCASTS
+) -> LedgerEvent:
+    """The fact at one place of a stream, in today's form.
 
     Raises:
         UnknownFact: its topic is of no fact this version knows.
     """
-    cls = LedgerEvent.BY_TOPIC.get(topic)
+    cls = LedgerEvent.BY_TOPIC.get(upcasts.newest(topic))
     if cls is None:
         raise UnknownFact(topic, stream=stream, version=version)
-    fields = json.loads(body)
+    fields = upcasts.body(topic, json.loads(body))
     for field, read in _readers(cls).items():
         if fields[field] is not None:
             fields[field] = read(fields[field])

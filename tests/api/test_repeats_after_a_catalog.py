@@ -46,13 +46,13 @@ def test_case_18_a_repeat_is_answered_although_its_key_has_left_the_catalog(
     staff: httpx.Client, org: int, settings: Settings, module_database: Database
 ) -> None:
     """Native and seed routes alike; asked anew, the key is unknown."""
-    once = {"headers": {"Idempotency-Key": "once"}}
+    once: dict[str, Any] = {"headers": {"Idempotency-Key": "once"}}
     change = {
         "reason": REASON,
         "changes": {"modules": [{"module_key": "exhibition", "status": "enabled"}]},
     }
     path = f"/api/v1/admin/orgs/{org}/entitlements"
-    seed = {"json": change, "headers": {"Idempotency-Key": "seed"}}
+    seed: dict[str, Any] = {"json": change, "headers": {"Idempotency-Key": "seed"}}
     native = command(staff, org, "grant", key="exhibition", source="plan:pro@1", **once)
     put = staff.put(path, **seed)
     assert (native.status_code, put.status_code) == (200, 200)

@@ -73,6 +73,13 @@ class Written(Histories):
         assert current.written(self.org) == plain_current(self.org)
         assert legacy.written(self.org) == plain_legacy(self.org)
 
+    @invariant()
+    def nothing_that_is_written_holds_the_org(self) -> None:
+        state = current.written(self.org)
+        again = current.read(self.org.org_id, version=self.org.version, state=state)
+        assert again.held_by is None
+        assert current.written(again) == state
+
 
 def test_whatever_happens_the_rows_have_the_bytes_of_the_plain_way() -> None:
     run_state_machine_as_test(

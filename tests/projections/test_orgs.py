@@ -1,13 +1,15 @@
 """The directory of orgs: in the order of their ids, and without reading all of them for a page."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import psycopg
 import pytest
 
+from domain.ids import OrgId, org_stream
+from domain.org import Org
 from infra.database import Database
 from infra.store.connections import connect
+from projections.current import written
 from projections.orgs import LIST, WALK, list_orgs, walk_orgs
 
 pytestmark = pytest.mark.anyio
@@ -18,17 +20,17 @@ PAGE = {"after": "2500", "search": "", "pattern": "%%", "limit": 50}
 
 
 @pytest.fixture(scope="module")
-def many(module_database: Database) -> Iterator[Database]:
+def many(module_database: Database) -> Database:
     """A database with many orgs, whose view rows are all there is to them."""
-    state = b'{"name":"","decided_at":"2026-01-01T00:00:00Z","grants":[],"blocks":[],"used_trials":{}}'
+    org = Org.blank(org_stream(OrgId("1")))
     with psycopg.connect(module_database.owner_url, autocommit=True) as owner:
         owner.execute(
             "INSERT INTO ledger.current_entitlements (org, name, org_version, position, state)"
             " SELECT n::text, 'Org ' || n, 1, n, %s FROM generate_series(%s, 1, -1) AS n",
-            (state, MANY),
+            (written(org), MANY),
         )
         owner.execute("ANALYZE ledger.current_entitlements")
-    yield module_database
+    return module_database
 
 
 def plan(database: Database, statement: str, **values: Any) -> str:

@@ -1,8 +1,9 @@
-"""What was asked before: repeats are answered whatever the catalog and the org have become since."""
+"""What was asked before: repeats are answered whatever catalog and org have become."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -17,7 +18,6 @@ from infra.settings import Settings
 from infra.wiring import Parts, running
 from projections.current import copied
 from tests.infra.store.orders import CRM, ROOT, order, registration
-from tests.infra.store.world import uuid4
 
 pytestmark = [pytest.mark.anyio, pytest.mark.one_server]
 
