@@ -114,6 +114,12 @@ class Tally:
         else:
             self.open.append(result)
 
+    @property
+    def by_code(self) -> Counter[str]:
+        """How many of the kept lines have a difference of each code, broken lines not counted."""
+        rows = [result for result in self.open if result.verdict is not Verdict.BROKEN]
+        return Counter(code for result in rows for code in {d.code for d in result.differences})
+
     def of(self, verdict: Verdict) -> list[RowResult]:
         """The kept lines of one verdict, in the order of the file."""
         return [result for result in self.open if result.verdict is verdict]

@@ -49,7 +49,10 @@ class Done:
 def import_legacy(file: Path, *, dry_run: bool, strict: bool, batch_size: int) -> Done:
     """Import a file of JSON Lines."""
     wanted = Wanted(dry_run=dry_run, strict=strict, batch_size=batch_size)
-    with file.open("rb") as lines, progress("Importing", total=_count(file), unit="orgs") as told:
+    with (
+        file.open("rb") as lines,
+        progress("Importing", total=line_count(file), unit="orgs") as told,
+    ):
 
         async def run(parts: Parts) -> Done:
             started = time.monotonic()
@@ -88,9 +91,12 @@ def _importer(parts: Parts, wanted: Wanted, *, batch_id: str) -> Importer:
     )
 
 
-def _count(file: Path) -> int | None:
-    """How many lines a file has; None for what can be read only once."""
+def line_count(file: Path) -> int | None:
+    """How many lines a file has, the last one ended or not; None for what is read only once."""
     if not file.is_file():
         return None
+    lines, last = 0, b"\n"
     with file.open("rb") as content:
-        return sum(chunk.count(b"\n") for chunk in iter(lambda: content.read(_CHUNK_BYTES), b""))
+        while chunk := content.read(_CHUNK_BYTES):
+            lines, last = lines + chunk.count(b"\n"), chunk[-1:]
+    return lines + (last != b"\n")
