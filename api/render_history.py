@@ -7,7 +7,7 @@ from typing import Any
 from domain.catalog import Key
 from domain.effective import Effective
 from domain.explain import Explanation
-from domain.facts import LedgerEvent
+from domain.facts import LedgerEvent, NewerFact
 from domain.history import Recorded, Span
 from domain.ids import org_json, org_of
 from domain.instants import iso
@@ -34,11 +34,15 @@ def recorded(entry: Recorded) -> dict[str, Any]:
         "ticket": fact.ticket,
         "correlation_id": fact.correlation_id,
         "batch_id": fact.batch_id,
-        "data": {
-            name: iso(value) if isinstance(value, datetime) else value
-            for name, value in vars(fact).items()
-            if name not in _ENVELOPE
-        },
+        "data": fact.body if isinstance(fact, NewerFact) else _content(fact),
+    }
+
+
+def _content(fact: LedgerEvent) -> dict[str, Any]:
+    return {
+        name: iso(value) if isinstance(value, datetime) else value
+        for name, value in vars(fact).items()
+        if name not in _ENVELOPE
     }
 
 

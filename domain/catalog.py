@@ -147,8 +147,9 @@ class Catalog:
 
     def in_use(self, key: Key) -> bool:
         """Whether neither `key` nor its module is retired."""
-        submodule = self.submodule(key)
-        return self.module(key).is_active and (submodule is None or submodule.is_active)
+        module = self.module(key)
+        submodule = module.by_submodule.get(key)
+        return module.is_active and (submodule is None or submodule.is_active)
 
     def bundle(self, key: str) -> Bundle:
         """A bundle by its key, in any case.

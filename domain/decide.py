@@ -9,7 +9,7 @@ from domain.commands import Command, Context
 from domain.effective import effective_map
 from domain.facts import AccessBlocked, AccessUnblocked, OrgEvent
 from domain.org import Org
-from domain.refusals import UnknownOrg
+from domain.refusals import OrgHeldByNewerVersion, UnknownOrg
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,19 +46,23 @@ def decide(
     Raises:
         Refusal: one of them cannot be done, so none is.
         UnknownOrg: the org is not registered.
+        OrgHeldByNewerVersion: part of what it is cannot be known here.
     """
-    lanes = org.lanes
+    if org.held_by is not None:
+        raise OrgHeldByNewerVersion(org.org_id, by=org.held_by)
+    lanes = None if terse else org.lanes
     warnings: list[str] = []
     named: set[Key] = set()
     for command in commands:
         if command.needs_registration and not org.registered:
             raise UnknownOrg(org.org_id)
-        named.update(command.keys(org, context.catalog))
+        if lanes is not None:
+            named.update(command.keys(org, context.catalog))
         warnings += command.decide(org, context)
     if not org.registered:
         raise UnknownOrg(org.org_id)
     facts = cast("tuple[OrgEvent, ...]", tuple(org.collect_events()))
-    if terse:
+    if lanes is None:
         return Outcome(
             facts=facts, before={}, after={}, remaining_sources=(), warnings=tuple(warnings)
         )

@@ -1,7 +1,9 @@
 """What can happen, as frozen and flat facts; a released one is never edited, a v2 follows it."""
 
+from dataclasses import fields
 from datetime import datetime
-from typing import Any, ClassVar
+from functools import cache
+from typing import Any, ClassVar, TypeVar, cast
 from uuid import UUID
 
 from eventsourcing.domain import CanMutateAggregate, MetaDomainEvent
@@ -45,6 +47,18 @@ class LedgerEvent(CanMutateAggregate[str], metaclass=MetaDomainEvent):
 
     def apply(self, aggregate: Any) -> None:
         aggregate.evolve(self)
+
+
+class NewerFact(LedgerEvent):
+    """A fact that a newer version wrote: its `body` stands as it was stored, and changes nothing.
+
+    What every fact carries is read from the body as far as it is there; `TOPIC` is the stored one.
+    """
+
+    body: dict[str, Any]
+
+
+Fact = TypeVar("Fact", bound=LedgerEvent)
 
 
 class OrgEvent(LedgerEvent):
@@ -230,3 +244,18 @@ def common(*, now: datetime, by: Provenance, effective_at: datetime | None) -> d
         "traceparent": by.traceparent,
         "effective_at": effective_at or now,
     }
+
+
+def happened(fact: type[Fact], content: dict[str, Any]) -> Fact:
+    """What `fact(**content)` gives, at a third of the cost: a frozen class sets field by field."""
+    if content.keys() != frozenset(field_names(fact)):
+        return fact(**content)  # which says what is missing, or too much
+    made = object.__new__(fact)
+    made.__dict__.update(content)
+    return made
+
+
+@cache
+def field_names(fact: type[LedgerEvent]) -> tuple[str, ...]:
+    """The fields of a fact in the order in which it is written."""
+    return tuple(field.name for field in fields(cast("Any", fact)))

@@ -3,6 +3,7 @@
 import os
 import re
 from datetime import datetime
+from functools import lru_cache
 from typing import NewType
 from uuid import UUID
 
@@ -16,6 +17,8 @@ ROLLOUT_STREAM = Stream("rollout")  # never rename: stored with every event
 AUDIT_READS_STREAM = Stream("audit-reads")  # never rename: stored with every event
 _ORG_PREFIX = "org-"  # never rename: stored with every event
 _ORG_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}")
+_VERSION_AND_VARIANT = 0x7 << 76 | 0x2 << 62
+_RANDOM_BITS = (1 << 80) - 1 & ~(0xF << 76 | 0x3 << 62)
 _LONGEST_NUMBER = 15  # digits a JSON number carries exactly in every client
 
 
@@ -50,8 +53,19 @@ def org_of(stream: str) -> OrgId | None:
 
 def uuid7(now: datetime) -> UUID:
     """A time-ordered unique id (RFC 9562, version 7) of the millisecond `now`."""
-    milliseconds = int(now.timestamp() * 1000) & (1 << 48) - 1
+    return UUID(int=_uuid7(now))
+
+
+def uuid7_hex(now: datetime) -> str:
+    """The hexadecimal digits of a `uuid7`."""
+    return f"{_uuid7(now):032x}"
+
+
+def _uuid7(now: datetime) -> int:
     random = int.from_bytes(os.urandom(10), "big")
-    value = milliseconds << 80 | random
-    value = value & ~(0xF << 76) | 0x7 << 76
-    return UUID(int=value & ~(0x3 << 62) | 0x2 << 62)
+    return _milliseconds(now) << 80 | random & _RANDOM_BITS | _VERSION_AND_VARIANT
+
+
+@lru_cache(maxsize=16)  # all the ids of a command are of one instant
+def _milliseconds(now: datetime) -> int:
+    return int(now.timestamp() * 1000) & (1 << 48) - 1

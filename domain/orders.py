@@ -13,7 +13,10 @@ from domain.commands import Command
 from domain.ids import OrgId
 from domain.org import Org
 
+_encoded = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
 Addendum = Callable[[Org, Catalog, datetime], Any]
+Wording = Callable[[Catalog], Sequence[Command]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,10 +29,12 @@ class Order:
     for the org where it most likely does not exist; where it does, the append tells. `looked_up`
     says that whoever orders has just asked whether this command was carried out before. `terse`
     leaves the keys' states out of the answer, which is most of the work where many are touched.
+    `commands` may be what makes them of a catalog: it is asked only once the order has its turn,
+    so that a repeat is answered whatever the catalog has become, and by the catalog that decides.
     """
 
     org: OrgId
-    commands: Sequence[Command]
+    commands: Sequence[Command] | Wording
     by: Provenance
     command_id: UUID | None = None
     fingerprint: bytes = b""
@@ -41,6 +46,14 @@ class Order:
     looked_up: bool = False
     terse: bool = False
     addendum: Addendum | None = None
+
+    def said_by(self, catalog: Catalog) -> Sequence[Command]:
+        """The commands, their keys resolved by `catalog`.
+
+        Raises:
+            UnknownKey, UnknownBundle: they name something the catalog does not have.
+        """
+        return self.commands(catalog) if callable(self.commands) else self.commands
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +84,7 @@ class Answer:
         """What is kept with the command, to answer a repeat."""
         kept = ("event_ids", "topics", "changed", "before", "after", "remaining_sources")
         fields = {name: getattr(self, name) for name in (*kept, "warnings", "addendum")}
-        return json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode()
+        return _encoded(fields).encode()
 
     @classmethod
     def restored(

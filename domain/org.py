@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from eventsourcing.domain import BaseAggregate
 
@@ -25,6 +25,7 @@ from domain.facts import (
     TrialExtended,
     TrialStarted,
     common,
+    happened,
 )
 from domain.ids import OrgId, org_of
 from domain.instants import BEGINNING
@@ -39,11 +40,13 @@ class Org(BaseAggregate[str]):
 
     Of the grants that ended in a slot the last one stays, as the reason of a denial. Boundaries are
     accounted for up to `ticked`: there were none, or a fact says that time passed them. `position`
-    is the place of its last fact in the whole ledger, 0 where nobody said.
+    is the place of its last fact in the whole ledger, 0 where nobody said. `held_by` is what a
+    newer version wrote about it, if any: then it may be read as far as it goes, and no more.
     """
 
     Event = OrgEvent
     position: int
+    held_by = cast("str | None", None)
 
     @classmethod
     def blank(cls, stream: str) -> Self:
@@ -121,7 +124,11 @@ class Org(BaseAggregate[str]):
         **content: Any,
     ) -> None:
         """Let `fact` have happened: state moves on, and the fact waits to be appended."""
-        self.trigger_event(fact, **common(now=now, by=by, effective_at=effective_at), **content)
+        content |= common(now=now, by=by, effective_at=effective_at)
+        content |= {"originator_id": self.id, "originator_version": self.version + 1}
+        new = happened(fact, content)
+        new.mutate(self)
+        self.pending_events.append(new)
 
     def evolve(self, fact: LedgerEvent) -> None:
         """Add one fact to the state. Never decides, never raises, never asks for the time."""
@@ -168,8 +175,12 @@ class Org(BaseAggregate[str]):
         self.quiet_until, self._waker = found or (NEVER, None)
 
     def _open(self, grant: Grant, *, at: datetime) -> None:
-        ended = [g for g in self.grants.values() if g.slot == grant.slot and not g.live(at)]
-        reason = last_ended(ended, at)
+        ended = [
+            g
+            for g in self.grants.values()
+            if g.key == grant.key and g.slot == grant.slot and not g.live(at)
+        ]
+        reason = last_ended(ended, at) if ended else None
         for earlier in ended:
             if earlier is not reason:
                 del self.grants[earlier.id]

@@ -12,7 +12,7 @@ Refusal
 ├── Contradicted             the present state does not allow it
 │   ├── GrantConflict · BlockConflict · OrgAlreadyRegistered
 │   ├── TrialAlreadyUsed · TrialNotRunning · AlreadyEnabled · NotLater
-│   ├── ModuleRetired · ModuleStillGranted
+│   ├── ModuleRetired · ModuleStillGranted · OrgHeldByNewerVersion
 │   └── CommandRunning · PlanMoved · VersionNotReached
 ├── VersionMoved             the caller insisted on a version that is no longer the newest
 ├── NotPermitted             the actor may not do this
@@ -329,6 +329,19 @@ class ModuleStillGranted(Contradicted):
             f"{', '.join(keys)}: {orgs} organisation(s) still hold a live grant.",
             keys=list(keys),
             orgs=orgs,
+        )
+
+
+class OrgHeldByNewerVersion(Contradicted):
+    code = "org_held_by_newer_version"
+    hint = "Ask a process of the newer version, or finish the upgrade; other orgs are not affected."
+
+    def __init__(self, org: str, *, by: str) -> None:
+        super().__init__(
+            f"Organisation {org} holds what a newer version of the ledger wrote ({by}); "
+            "this version cannot judge it and leaves it as it is.",
+            org=org,
+            by=by,
         )
 
 

@@ -1,19 +1,18 @@
 """Text that comes from outside and is kept for ever must be printable anywhere."""
 
+import re
+
 from domain.refusals import InvalidText
 
 LONGEST_NAME = 200  # characters
 LONGEST_TICKET = 120
 LONGEST_REFERENCE = 200
-_LAYOUT = frozenset("\n\t")
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")  # all but tab and new line
 
 
 def printable(text: str) -> bool:
     """Whether every character is one that JSON, PostgreSQL and a terminal can carry."""
-    return not any(
-        (ord(c) < 0x20 and c not in _LAYOUT) or c == "\x7f" or 0xD800 <= ord(c) <= 0xDFFF
-        for c in text
-    )
+    return _UNPRINTABLE.search(text) is None
 
 
 def text(value: str, *, field: str, longest: int) -> str:

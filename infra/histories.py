@@ -11,9 +11,9 @@ from psycopg import AsyncConnection
 from domain.catalog import Catalog, Key
 from domain.history import History, Recorded
 from domain.ids import OrgId
-from domain.refusals import Unavailable, UnknownCatalogVersion
-from infra.store.any_fact import read_any_fact
-from infra.store.mapper import read_fact
+from domain.refusals import OrgHeldByNewerVersion, Unavailable, UnknownCatalogVersion
+from infra.store.mapper import UnknownFact, read_fact
+from infra.store.newer_facts import read_any_fact
 from projections.audit import (
     all_events,
     audit_position,
@@ -86,9 +86,13 @@ class Histories:
 
         Raises:
             UnknownOrg: the ledger knew no such org then.
+            OrgHeldByNewerVersion: a newer version recorded something about it by then.
         """
-        async with self._reading() as connection:
-            return await org_history(connection, org_id, decode=read_fact, known_at=known_at)
+        try:
+            async with self._reading() as connection:
+                return await org_history(connection, org_id, decode=read_fact, known_at=known_at)
+        except UnknownFact as unknown:
+            raise OrgHeldByNewerVersion(org_id, by=unknown.topic) from unknown
 
     async def catalog_at(self, at: datetime) -> Catalog:
         """The catalog in force at an instant, the first one for anything earlier."""

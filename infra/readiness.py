@@ -11,6 +11,7 @@ from domain.instants import from_iso
 from domain.refusals import Refusal
 from infra.migrations.run import newest_revision
 from infra.wiring import Parts
+from projections.held import Held, held_orgs
 from projections.status import VIEWS, Following, following_views
 
 _PATIENCE_SECONDS = 2.0
@@ -27,6 +28,7 @@ async def readiness(parts: Parts) -> list[Check]:
     behind = max(0, database.facts.get("position", 0) - parts.feed.position)
     following = database.facts.pop("following", {})
     wake = database.facts.pop("next_wake", None)
+    held = database.facts.pop("held", Held(orgs=0, types=()))
     return [
         database,
         Check(
@@ -43,6 +45,11 @@ async def readiness(parts: Parts) -> list[Check]:
         # A view that lags takes nobody out of rotation: no decision rests on it.
         Check(name="views", ok=True, facts=dict.fromkeys(VIEWS, _NO_LAG) | following),
         _ticker(parts, wake),
+        Check(
+            name="orgs",
+            ok=True,  # every other org is served as ever
+            facts={"held_by_newer_version": held.orgs, "newer_types": list(held.types)},
+        ),
     ]
 
 
@@ -64,7 +71,7 @@ async def _database(parts: Parts) -> Check:
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
             # Shielded: a silent server would hold up even the end of what it was asked.
-            (position, epoch, revision, wake), following = await asyncio.shield(asking)
+            (position, epoch, revision, wake), following, held = await asyncio.shield(asking)
     except (Refusal, psycopg.Error, TimeoutError) as error:
         problem = {"problem": "the database cannot be reached", "kind": type(error).__name__}
         return Check(name="database", ok=False, facts=problem)
@@ -74,6 +81,7 @@ async def _database(parts: Parts) -> Check:
         "revision": revision,
         "following": {view.view: _lag(view.lag_events, view.lag_seconds) for view in following},
         "next_wake": wake,
+        "held": held,
         "milliseconds": round((time.monotonic() - started) * 1000, 1),
     }
     return Check(name="database", ok=revision == newest_revision(), facts=facts)
@@ -92,13 +100,14 @@ def _ticker(parts: Parts, next_wake: str | None) -> Check:
     return Check(name="ticker", ok=True, facts=facts)
 
 
-async def _head(parts: Parts) -> tuple[tuple[int, int, str, str | None], list[Following]]:
+async def _head(parts: Parts) -> tuple[tuple[int, int, str, str | None], list[Following], Held]:
     async with parts.ledger.reading() as connection:
         cursor = await connection.execute(_ASK)
         row = await cursor.fetchone()
         following = await following_views(connection)
+        held = await held_orgs(connection)
     assert row is not None
-    return (row[0], row[1], row[2], row[3]), following
+    return (row[0], row[1], row[2], row[3]), following, held
 
 
 def _lag(events: int, seconds: float) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -49,6 +50,8 @@ FIRST_START = Provenance(
     reason="The first start publishes the catalog it was given.",
 )
 _PAUSE_SECONDS = 0.2
+
+log = logging.getLogger("entitlements.orgs")
 
 
 class SchemaBehind(Exception):
@@ -204,7 +207,10 @@ async def running(settings: Settings, where: Database) -> AsyncIterator[Parts]:
 
     async def fetch(org_id: OrgId) -> Org | None:
         async with ledger.reading() as connection:
-            return await fetch_org(connection, org_id)
+            org = await fetch_org(connection, org_id)
+        if org is not None and org.held_by is not None:
+            log.warning("org %s is held by what a newer version wrote: %s", org_id, org.held_by)
+        return org
 
     table = OrgTable(
         fetch=fetch,

@@ -1,51 +1,61 @@
 """The current entitlements: one row per org, written with every append, byte for byte a fold."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import fields
 from datetime import datetime
-from typing import Any
+from operator import attrgetter
+from typing import Any, TypeVar
 
 from domain.catalog import Key
 from domain.ids import OrgId, org_stream
-from domain.instants import from_iso, iso
+from domain.instants import from_iso
+from domain.json_text import json_text, json_texts, template
 from domain.lanes import Block, Grant, UsedTrial
 from domain.org import NEVER, Org
 
 _RARE = ("ends_before", "cancelled_end")  # written only where there is something to write
-_ALWAYS = {
-    kind: tuple(field.name for field in fields(kind) if field.name not in _RARE)
-    for kind in (Grant, Block, UsedTrial)
-}
+
+E = TypeVar("E", Grant, Block, UsedTrial)
+
+_MEMBERS = frozenset(("name", "decided_at", "grants", "blocks", "used_trials", "ticked", "wake_at"))
 
 
 def written(org: Org) -> bytes:
     """What an org's facts add up to, as JSON: the same state always gives the same bytes."""
-    state = {
-        "name": org.name,
-        "decided_at": iso(org.modified_on),
-        "grants": [_row(grant) for grant in org.grants.values()],
-        "blocks": [_row(block) for block in org.blocks.values()],
-        "used_trials": {key: _row(trial) for key, trial in sorted(org.used_trials.items())},
-        "ticked": iso(org.ticked),
-        "wake_at": iso(wake) if (wake := org.wake_at) else None,  # never move: read from the end
-    }
-    return json.dumps(state, separators=(",", ":"), ensure_ascii=False).encode()
+    trials = (f"{json_text(key)}:{_row(used)}" for key, used in sorted(org.used_trials.items()))
+    members = (
+        f'"name":{json_text(org.name)}',
+        f'"decided_at":{json_text(org.modified_on)}',
+        f'"grants":[{",".join(map(_row, org.grants.values()))}]',
+        f'"blocks":[{",".join(map(_row, org.blocks.values()))}]',
+        f'"used_trials":{{{",".join(trials)}}}',
+        f'"ticked":{json_text(org.ticked)}',
+        f'"wake_at":{json_text(org.wake_at)}',  # never move: it is read from the end
+    )
+    return f"{{{','.join(members)}}}".encode()
 
 
 def read(org_id: OrgId, *, version: int, state: bytes, position: int = 0) -> Org:
-    """The org at `version` whose state `written` wrote."""
+    """The org at `version` whose state `written` wrote.
+
+    What a newer version keeps there is left out of it, and holds the org: writing the rest back
+    would lose it.
+    """
     kept = json.loads(state)
     org = Org.blank(org_stream(org_id))
+    newer = kept.keys() - _MEMBERS
     org.restore(
         name=kept["name"],
-        grants=_by_id(Grant(**_instants(row)) for row in kept["grants"]),
-        blocks=_by_id(Block(**_instants(row)) for row in kept["blocks"]),
+        grants=_by_id(_entry(Grant, row, newer) for row in kept["grants"]),
+        blocks=_by_id(_entry(Block, row, newer) for row in kept["blocks"]),
         used_trials={
-            Key(key): UsedTrial(**_instants(row)) for key, row in kept["used_trials"].items()
+            Key(key): _entry(UsedTrial, row, newer) for key, row in kept["used_trials"].items()
         },
         **_ticked(kept),
     )
+    if newer:
+        org.held_by = f"the field '{min(newer)}' of its state"
     org.version, org.position = version, position
     org.modified_on = from_iso(kept["decided_at"])
     return org
@@ -63,18 +73,37 @@ def copied(org: Org) -> Org:
         quiet_until=org.quiet_until,
     )
     copy.version, copy.modified_on, copy.position = org.version, org.modified_on, org.position
+    if org.held_by is not None:
+        copy.held_by = org.held_by
     return copy
 
 
-def _row(entry: Grant | Block | UsedTrial) -> dict[str, Any]:
-    row = {name: getattr(entry, name) for name in _ALWAYS[type(entry)]}
-    row["starts"] = iso(entry.starts)
-    row["ends"] = _written(entry.ends)
-    if isinstance(entry, Grant) and entry.ends_before:
-        row["ends_before"] = [[_written(at), by] for at, by in entry.ends_before]
-    if not isinstance(entry, UsedTrial) and entry.cancelled_end is not None:
-        row["cancelled_end"] = iso(entry.cancelled_end)
-    return row
+def _row(entry: Grant | Block | UsedTrial) -> str:
+    form, values = _FORMS[type(entry)]
+    row = form % json_texts(values(entry))
+    rare = [
+        f'"{name}":{json_text(value)}' for name in _RARE if (value := getattr(entry, name, None))
+    ]
+    return f"{row[:-1]},{','.join(rare)}}}" if rare else row
+
+
+def _form(kind: type[Grant | Block | UsedTrial]) -> tuple[str, Callable[[Any], tuple[Any, ...]]]:
+    """A row with a gap for each value, and what takes the values from an entry."""
+    names = [field.name for field in fields(kind) if field.name not in _RARE]
+    return template(names), attrgetter(*names)
+
+
+_FORMS = {kind: _form(kind) for kind in (Grant, Block, UsedTrial)}
+_NAMES = {kind: frozenset(field.name for field in fields(kind)) for kind in _FORMS}
+
+
+def _entry(kind: type[E], row: dict[str, Any], newer: set[str]) -> E:
+    """An entry of a lane; fields that only a newer version knows are added to `newer`."""
+    known = _NAMES[kind]
+    if not row.keys() <= known:
+        newer |= row.keys() - known
+        row = {name: row[name] for name in row.keys() & known}
+    return kind(**_instants(row))
 
 
 def _instants(row: dict[str, Any]) -> dict[str, Any]:
@@ -93,10 +122,6 @@ def _ticked(kept: dict[str, Any]) -> dict[str, datetime]:
     if "wake_at" not in kept:
         return {"ticked": ticked, "quiet_until": ticked}
     return {"ticked": ticked, "quiet_until": _read(kept["wake_at"]) or NEVER}
-
-
-def _written(instant: datetime | None) -> str | None:
-    return iso(instant) if instant is not None else None
 
 
 def _read(text: str | None) -> datetime | None:

@@ -1,7 +1,7 @@
 """The legacy column `enabled_modules`: `{UPPER_KEY: bool}`, right at every instant by itself."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from domain.catalog import Catalog, Key
@@ -25,23 +25,20 @@ def written(org: Org) -> str:
     A pure fold of the org's facts, whatever the catalog or the time:
     `{KEY: [[from, until or null], ...]}` with blocked stretches cut out.
     """
-    row = {}
-    modules = sorted({grant.key for grant in org.grants.values() if "." not in grant.key})
-    for key in modules:
-        grants = [grant for grant in org.grants.values() if grant.key == key]
-        blocks = [
-            block
-            for block in org.blocks.values()
-            if block.scope == "org" or (block.scope == "module" and block.key == key)
-        ]
-        spans = granted_spans(grants, blocks)
+    row: dict[str, list[list[str | None]]] = {}
+    for key, grants in sorted(_by_module(org.grants.values()).items()):
+        spans = granted_spans(grants, _blocks_over(org, key))
         if spans:
             row[key.upper()] = [[iso(a), iso(b) if b else None] for a, b in spans]
-    return json.dumps(row, separators=(",", ":"))
+    return _encoded(row)
 
 
 def granted_spans(grants: list[Grant], blocks: list[Block]) -> list[Span]:
     """The half-open stretches in which a grant is active and no block is, joined and in order."""
+    if len(grants) == 1 and not blocks:  # as nearly every module of nearly every org has it
+        (only,) = grants
+        never = only.ends is not None and only.ends <= only.starts
+        return [] if never else [(only.starts, only.ends)]
     lanes: list[Grant | Block] = [*grants, *blocks]
     edges = {entry.starts for entry in lanes}
     edges |= {entry.ends for entry in lanes if entry.ends is not None}
@@ -56,3 +53,22 @@ def granted_spans(grants: list[Grant], blocks: list[Block]) -> list[Span]:
         else:
             spans.append((at, until))
     return spans
+
+
+def _by_module(grants: Iterable[Grant]) -> dict[Key, list[Grant]]:
+    found: dict[Key, list[Grant]] = {}
+    for grant in grants:
+        if "." not in grant.key:
+            found.setdefault(grant.key, []).append(grant)
+    return found
+
+
+def _blocks_over(org: Org, module: Key) -> list[Block]:
+    return [
+        block
+        for block in org.blocks.values()
+        if block.scope == "org" or (block.scope == "module" and block.key == module)
+    ]
+
+
+_encoded = json.JSONEncoder(separators=(",", ":")).encode

@@ -10,7 +10,29 @@ from psycopg import AsyncConnection
 from domain.catalog import Key
 from domain.ids import OrgId
 from domain.org import Org
+from domain.upcasts import known_topics
 from projections import current
+
+# The order is that of the index current_entitlements_listed: 2 before 10, whatever else ids are.
+LIST = """
+    SELECT org, name, org_version FROM ledger.current_entitlements
+     WHERE (length(org), org) > (length(%(after)s), %(after)s COLLATE "C")
+       AND (%(search)s = '' OR org = %(search)s OR name ILIKE %(pattern)s)
+     ORDER BY length(org), org LIMIT %(limit)s
+"""
+WALK = """
+    SELECT org, org_version, state FROM ledger.current_entitlements
+     WHERE (length(org), org) > (length(%(after)s), %(after)s COLLATE "C")
+     ORDER BY length(org), org LIMIT %(limit)s
+"""
+_FETCH = """
+    SELECT org_version, state, position,
+           (SELECT e.topic FROM ledger.events e
+             WHERE e.stream = 'org-' || c.org AND e.topic <> ALL(%s)
+             ORDER BY e.version DESC LIMIT 1)
+      FROM ledger.current_entitlements c WHERE org = %s
+"""
+_PAGE_ORGS = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,16 +45,18 @@ class OrgRow:
 
 
 async def fetch_org(connection: AsyncConnection, org_id: OrgId) -> Org | None:
-    """One org with its version, in one statement."""
-    cursor = await connection.execute(
-        "SELECT org_version, state, position FROM ledger.current_entitlements WHERE org = %s",
-        (org_id,),
-        prepare=True,
-    )
+    """One org with its version, in one statement.
+
+    A fact of a newer version among its events holds it, whatever its state looks like.
+    """
+    cursor = await connection.execute(_FETCH, (known_topics(), org_id), prepare=True)
     row = await cursor.fetchone()
     if row is None:
         return None
-    return current.read(org_id, version=row[0], state=row[1], position=row[2])
+    org = current.read(org_id, version=row[0], state=row[1], position=row[2])
+    if row[3] is not None:
+        org.held_by = row[3]
+    return org
 
 
 async def fetch_orgs(connection: AsyncConnection, org_ids: Sequence[OrgId]) -> list[Org]:
@@ -52,11 +76,7 @@ async def list_orgs(
     """Orgs by id, from the one after `after`; `search` finds part of a name, or a whole id."""
     pattern = "%" + search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
     cursor = await connection.execute(
-        """SELECT org, name, org_version FROM ledger.current_entitlements
-            WHERE (length(org), org) > (length(%(after)s), %(after)s COLLATE "C")
-              AND (%(search)s = '' OR org = %(search)s OR name ILIKE %(pattern)s)
-            ORDER BY length(org), org LIMIT %(limit)s""",
-        {"after": after, "search": search, "pattern": pattern, "limit": limit},
+        LIST, {"after": after, "search": search, "pattern": pattern, "limit": limit}
     )
     rows = await cursor.fetchall()
     return [OrgRow(org=OrgId(org), name=name, org_version=v) for org, name, v in rows]
@@ -66,12 +86,7 @@ async def walk_orgs(connection: AsyncConnection) -> AsyncIterator[Org]:
     """Every org, in pages, in the order of `list_orgs`."""
     after = ""
     while True:
-        cursor = await connection.execute(
-            """SELECT org, org_version, state FROM ledger.current_entitlements
-                WHERE (length(org), org) > (length(%(after)s), %(after)s COLLATE "C")
-                ORDER BY length(org), org LIMIT 1000""",
-            {"after": after},
-        )
+        cursor = await connection.execute(WALK, {"after": after, "limit": _PAGE_ORGS})
         rows = await cursor.fetchall()
         if not rows:
             return

@@ -59,7 +59,7 @@ def _add(name: str, shape: type[Body]) -> None:
         answer = await parts.ledger.execute(
             Order(
                 org=org,
-                commands=body.commands(parts.shelf.catalog),
+                commands=body.commands,
                 by=provenance(request, principal, reason=body.reason, ticket=body.ticket),
                 command_id=how.command_id,
                 fingerprint=how.fingerprint,

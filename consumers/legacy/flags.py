@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from consumers.legacy.lines import pairs_of
@@ -11,6 +12,9 @@ from domain.catalog import Key
 from domain.refusals import UnknownKey
 
 _SHOWN = 60  # characters of a value in a message
+
+Resolve = Callable[[str], Key | UnknownKey]
+"""The key that a flag stands for, or the refusal where it stands for none."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -26,19 +30,28 @@ class Flags:
         self.differences.append(Difference(code=code, field=name, message=message))
 
 
-def read_flags(value: Any, *, column: str, resolve: Callable[[str], Key]) -> Flags:
-    """Read a column of flags; case does not matter, a blank does.
-
-    Args:
-        resolve: the key a flag stands for; raises UnknownKey where it stands for none.
-    """
+def read_flags(value: Any, *, column: str, resolve: Resolve) -> Flags:
+    """Read a column of flags; case does not matter, a blank does."""
     flags = Flags()
     if not isinstance(value, dict):
         flags.differ("not_an_object", column, f"'{column}' is {shown(value)}, not an object.")
         return flags
     for name, raw in pairs_of(value):
-        _read_flag(flags, name, raw, column=column, resolve=resolve)
+        _read_flag(flags, name, raw, column=column, key=resolve(name))
     return flags
+
+
+def remembered(resolve: Callable[[str], Key]) -> Resolve:
+    """`resolve` as `read_flags` wants it: a file spells the same few names over and over."""
+
+    @lru_cache(maxsize=1024)
+    def known(name: str) -> Key | UnknownKey:
+        try:
+            return resolve(name)
+        except UnknownKey as unknown:
+            return unknown.with_traceback(None)
+
+    return known
 
 
 def shown(value: Any) -> str:
@@ -58,19 +71,15 @@ def shown(value: Any) -> str:
             return repr(value)[:_SHOWN]
 
 
-def _read_flag(
-    flags: Flags, name: str, raw: Any, *, column: str, resolve: Callable[[str], Key]
-) -> None:
-    place = f"{column}.{name}"
-    try:
-        key = resolve(name)
-    except UnknownKey as unknown:
-        flags.differ("unknown_key", place, unknown.message)
-        return
+def _read_flag(flags: Flags, name: str, raw: Any, *, column: str, key: Key | UnknownKey) -> None:
     read = truth(raw)
-    if read is None:
-        flags.differ("not_a_truth_value", place, f"'{name}' is {shown(raw)}: no truth value.")
+    if isinstance(key, UnknownKey):
+        flags.differ("unknown_key", f"{column}.{name}", key.message)
+    elif read is None:
+        message = f"'{name}' is {shown(raw)}: no truth value."
+        flags.differ("not_a_truth_value", f"{column}.{name}", message)
     elif read is Truth.UNSET:
-        flags.unset.append(place)
-    elif flags.values.setdefault(key, bool(read.value)) is not read.value:
-        flags.differ("contradiction", place, f"'{key}' is set to true and to false.")
+        flags.unset.append(f"{column}.{name}")
+    elif flags.values.setdefault(key, read is Truth.TRUE) is not (read is Truth.TRUE):
+        message = f"'{key}' is set to true and to false."
+        flags.differ("contradiction", f"{column}.{name}", message)

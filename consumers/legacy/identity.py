@@ -21,4 +21,7 @@ def command_id(org: OrgId) -> UUID:
 
 def fingerprint(row: dict[str, Any]) -> bytes:
     """The digest of a row: the same whatever the order of its keys, another after any edit."""
-    return hashlib.sha256(json.dumps(row, sort_keys=True, separators=(",", ":")).encode()).digest()
+    return hashlib.sha256(_sorted(row).encode()).digest()
+
+
+_sorted = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode

@@ -47,7 +47,8 @@ def read_line(line: bytes, *, number: int) -> Row | Broken:
     except UnicodeDecodeError as error:
         return Broken(line=number, problem=f"not UTF-8: byte {error.start + 1}")
     except json.JSONDecodeError as error:
-        return Broken(line=number, problem=f"not JSON: {error.msg} at character {error.pos + 1}")
+        what = error.msg.removesuffix(" at")  # as some messages of the library end
+        return Broken(line=number, problem=f"not JSON: {what} at character {error.pos + 1}")
     except (ValueError, RecursionError) as error:
         return Broken(line=number, problem=f"not JSON that can be read: {error}")
     if not isinstance(content, dict):

@@ -77,7 +77,9 @@ class RowResult:
 
     def as_settled(self, verdict: Verdict) -> Self:
         """This line with nothing to say against it."""
-        return replace(self, verdict=verdict, differences=())
+        return type(self)(
+            line=self.line, verdict=verdict, org=self.org, name=self.name, unset=self.unset
+        )
 
     def as_held(self, code: str, message: str) -> Self:
         """This line held by one difference more."""
@@ -111,6 +113,12 @@ class Tally:
             self.unset += result.unset
         else:
             self.open.append(result)
+
+    @property
+    def by_code(self) -> Counter[str]:
+        """How many of the kept lines have a difference of each code, broken lines not counted."""
+        rows = [result for result in self.open if result.verdict is not Verdict.BROKEN]
+        return Counter(code for result in rows for code in {d.code for d in result.differences})
 
     def of(self, verdict: Verdict) -> list[RowResult]:
         """The kept lines of one verdict, in the order of the file."""

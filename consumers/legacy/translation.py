@@ -1,13 +1,13 @@
 """From one legacy row to the commands that say the same, or to everything that keeps it back."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
+from functools import cached_property
 from typing import Any
 
 from consumers.legacy.fields import Fields, read_id, read_instant, read_name
-from consumers.legacy.flags import Flags, read_flags
+from consumers.legacy.flags import Flags, Resolve, read_flags, remembered
 from consumers.legacy.lines import Repeating
 from consumers.legacy.mapping import Routes, UnknownFlag
 from consumers.legacy.results import Difference
@@ -34,7 +34,7 @@ class Translation:
     unset: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Translator:
     """Reads rows by one catalog at one instant.
 
@@ -53,8 +53,8 @@ class Translator:
         fields = Fields(row)
         org = fields.read("id", read_id)
         name = fields.read("name", read_name)
-        at = fields.read("updated_at", partial(read_instant, now=self.now))
-        modules = _column(row, MODULES, resolve=self.catalog.resolve_module)
+        at = fields.read("updated_at", lambda value: read_instant(value, now=self.now))
+        modules = _column(row, MODULES, resolve=self._modules)
         routes = self._route_access(row)
         unset = [*modules.unset, *routes.unset]
         differences = [*fields.differences, *modules.differences, *routes.differences]
@@ -73,7 +73,15 @@ class Translator:
     def _route_access(self, row: dict[str, Any]) -> Flags:
         if ROUTES in row and row[ROUTES] in (None, ""):
             return Flags(unset=[ROUTES])  # every route at its default, which is enabled
-        return _column(row, ROUTES, resolve=self._submodule)
+        return _column(row, ROUTES, resolve=self._submodules)
+
+    @cached_property
+    def _modules(self) -> Resolve:
+        return remembered(self.catalog.resolve_module)
+
+    @cached_property
+    def _submodules(self) -> Resolve:
+        return remembered(self._submodule)
 
     def _submodule(self, flag: str) -> Key:
         key = self.routes.get(flag.lower())
@@ -98,14 +106,14 @@ class Translator:
                 yield Difference(code="unset_value", field=place, message=message)
 
     def _facts(self, modules: Flags, routes: Flags, *, at: datetime) -> Iterator[Command]:
-        for key in sorted(key for key, on in modules.values.items() if on):
+        for key in sorted([key for key, on in modules.values.items() if on]):
             if not self.catalog.module(key).exempt:
                 yield GrantAccess(key=key, source=SOURCE, starts=at)
-        for key in sorted(key for key, on in routes.values.items() if not on):
+        for key in sorted([key for key, on in routes.values.items() if not on]):
             yield BlockAccess(scope="submodule", category="admin_off", key=key, starts=at)
 
 
-def _column(row: dict[str, Any], column: str, *, resolve: Callable[[str], Key]) -> Flags:
+def _column(row: dict[str, Any], column: str, *, resolve: Resolve) -> Flags:
     if column not in row:
         flags = Flags()
         flags.differ("missing_column", column, f"'{column}' is missing.")

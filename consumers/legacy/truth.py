@@ -19,14 +19,10 @@ _WORDS[""] = Truth.UNSET
 
 def truth(value: Any) -> Truth | None:
     """How a JSON value reads, None when it is no truth value; words in any case, blanks count."""
-    match value:
-        case None:
-            return Truth.UNSET
-        case str():
-            return _WORDS.get(value.lower())
-        case bool():
-            return Truth.TRUE if value else Truth.FALSE
-        case int() if value in (0, 1):
-            return Truth.TRUE if value else Truth.FALSE
-        case _:
-            return None
+    if isinstance(value, str):
+        return _WORDS.get(value.lower())
+    if value is None:
+        return Truth.UNSET
+    if isinstance(value, int) and value in (0, 1):  # true and false are ints, too
+        return Truth.TRUE if value else Truth.FALSE
+    return None

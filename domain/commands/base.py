@@ -1,7 +1,7 @@
 """What every command has in common: a context, the keys it names, and a decision."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from domain.actors import Provenance
 from domain.catalog import Catalog, Key
 from domain.facts import OrgEvent
-from domain.ids import uuid7
+from domain.ids import uuid7_hex
 from domain.instants import aware, iso
 from domain.lanes import Grant, Slot
 from domain.org import Org
@@ -20,13 +20,15 @@ from domain.refusals import Backdated, EmptyInterval, ModuleRetired, NotInFuture
 class Context:
     """When a command is judged, by which catalog, and on whose word.
 
-    `may_backdate` is for imports from the legacy system alone.
+    `may_backdate` is for imports from the legacy system alone. `past_blocks` are ids of blocks that
+    stood once and that the org's state has forgotten.
     """
 
     catalog: Catalog
     now: datetime
     by: Provenance
     may_backdate: bool = False
+    past_blocks: Collection[str] = ()
 
     def record(self, org: Org, fact: type[OrgEvent], **content: Any) -> None:
         """Let `fact` happen to `org` now (or at `effective_at`)."""
@@ -34,7 +36,7 @@ class Context:
 
     def new_id(self) -> str:
         """An id for a grant or a block."""
-        return uuid7(self.now).hex
+        return uuid7_hex(self.now)
 
     def interval(
         self, starts: datetime | None, until: datetime | None
@@ -119,7 +121,8 @@ def live_grants(
 
 def in_slot(org: Org, slot: Slot, *, at: datetime) -> list[Grant]:
     """The live grants of a slot, as they follow one another."""
-    found = [g for g in org.grants.values() if g.slot == slot and g.live(at)]
+    key = slot[0]
+    found = [g for g in org.grants.values() if g.key == key and g.slot == slot and g.live(at)]
     return sorted(found, key=lambda grant: grant.starts)
 
 

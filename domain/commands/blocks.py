@@ -63,7 +63,11 @@ class BlockAccess(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnblockAccess(Command):
-    """Lift a block, named by its id or by scope, key and category; where none stands, nothing."""
+    """Lift a block, named by its id or by scope, key and category; where none stands, nothing.
+
+    Raises:
+        UnknownBlock: no block of this id ever stood.
+    """
 
     scope: Scope | None = None
     category: Category | None = None
@@ -77,7 +81,7 @@ class UnblockAccess(Command):
     def decide(self, org: Org, context: Context) -> Sequence[str]:
         if self.block_id is not None:
             standing = org.blocks.get(self.block_id)
-            if standing is None:
+            if standing is None and self.block_id not in context.past_blocks:
                 raise UnknownBlock(self.block_id)
         else:
             assert self.scope is not None
@@ -142,6 +146,12 @@ class ResumeOrg(Command):
 
     def decide(self, org: Org, context: Context) -> Sequence[str]:
         return UnblockAccess(scope="org", category="suspension").decide(org, context)
+
+
+def blocks_not_held(org: Org, commands: Iterable[Command]) -> list[str]:
+    """The blocks to be lifted that the org's state does not hold: lifted, or never raised."""
+    named = [command.block_id for command in commands if isinstance(command, UnblockAccess)]
+    return [block_id for block_id in named if block_id and block_id not in org.blocks]
 
 
 def check_scope(scope: Scope, key: Key | None) -> None:

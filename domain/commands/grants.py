@@ -55,7 +55,8 @@ class GrantAccess(Command):
                 starts=iso(last.starts),
                 until=iso(last.ends) if last.ends else None,
             )
-        supersede(org, context, slot, at=starts)
+        if standing:
+            supersede(org, context, slot, at=starts)
         open_grant(org, context, self.key, source, self.source_ref, starts=starts, ends=ends)
         return ()
 

@@ -14,6 +14,7 @@ from consumers.legacy.translation import Translator
 from domain.ids import uuid7
 from infra.cli.progress import progress
 from infra.cli.work import over_ledger
+from infra.collector import seldom_collecting
 from infra.wiring import Parts
 from projections.commands import fingerprints
 
@@ -48,17 +49,21 @@ class Done:
 def import_legacy(file: Path, *, dry_run: bool, strict: bool, batch_size: int) -> Done:
     """Import a file of JSON Lines."""
     wanted = Wanted(dry_run=dry_run, strict=strict, batch_size=batch_size)
-    with file.open("rb") as lines, progress("Importing", total=_count(file), unit="orgs") as told:
+    with (
+        file.open("rb") as lines,
+        progress("Importing", total=line_count(file), unit="orgs") as told,
+    ):
 
         async def run(parts: Parts) -> Done:
             started = time.monotonic()
             batch_id = str(uuid7(parts.clock.now()))
             importer = _importer(parts, wanted, batch_id=batch_id)
             tally = Tally()
-            async for results in importer.run(read_lines(lines), batch_size=batch_size):
-                for result in results:
-                    tally.add(result)
-                told(sum(tally.counts.values()))
+            with seldom_collecting():
+                async for results in importer.run(read_lines(lines), batch_size=batch_size):
+                    for result in results:
+                        tally.add(result)
+                    told(sum(tally.counts.values()))
             seconds = time.monotonic() - started
             return Done(file=file, wanted=wanted, batch_id=batch_id, tally=tally, seconds=seconds)
 
@@ -86,9 +91,12 @@ def _importer(parts: Parts, wanted: Wanted, *, batch_id: str) -> Importer:
     )
 
 
-def _count(file: Path) -> int | None:
-    """How many lines a file has; None for what can be read only once."""
+def line_count(file: Path) -> int | None:
+    """How many lines a file has, the last one ended or not; None for what is read only once."""
     if not file.is_file():
         return None
+    lines, last = 0, b"\n"
     with file.open("rb") as content:
-        return sum(chunk.count(b"\n") for chunk in iter(lambda: content.read(_CHUNK_BYTES), b""))
+        while chunk := content.read(_CHUNK_BYTES):
+            lines, last = lines + chunk.count(b"\n"), chunk[-1:]
+    return lines + (last != b"\n")

@@ -24,6 +24,7 @@ def document(done: Done) -> dict[str, Any]:
         "strict": done.wanted.strict,
         "batch_id": done.batch_id,
         "counts": {verdict: done.tally.counts[verdict] for verdict in Verdict},
+        "differences_by_code": dict(done.tally.by_code.most_common()),
         "empty_values_read_as_unset": done.tally.unset,
         "seconds": round(done.seconds, 3),
         "orgs_per_second": round(done.rate),
@@ -62,10 +63,19 @@ def _counts(done: Done) -> Iterator[str]:
         f"{counts[Verdict.DIFFERING]} differing, {counts[Verdict.HELD]} held, "
         f"{counts[Verdict.BROKEN]} broken, in {done.seconds:.1f} s ({done.rate:,.0f} a second)."
     )
+    if not counts.total():
+        yield "The file has no line to import."
+    if done.tally.by_code:
+        found = done.tally.by_code.most_common()
+        yield f"What differs: {', '.join(f'{code} {number:,}' for code, number in found)}."
     if done.tally.unset:
         yield f"{done.tally.unset} null or empty flags were read as never set; --strict holds them."
-    if counts[Verdict.IMPORTED] and not done.wanted.dry_run:
-        yield f"Every fact of this run carries batch {done.batch_id}."
+    if done.wanted.dry_run:
+        yield "Nothing was written; without --dry-run it will be."
+    elif counts[Verdict.IMPORTED]:
+        yield f"What this run wrote: entitlements audit search --batch {done.batch_id}"
+    else:
+        yield "This run changed nothing."
     if done.tally.open:
         yield "Mend the rows at their source, export again and run the import again."
 

@@ -48,8 +48,8 @@ class Appended:
 
 CALL = (
     "SELECT * FROM ledger.ledger_append("
-    "%b::uuid[], %b::bytea[], %t::text[], %b::bigint[], %b::bytea[],"
-    " %t::text[], %b::bytea[], %t::text[], %b::int[], %b::uuid[], %t::text[], %b::bytea[])"
+    "%b::uuid[], %b::bytea[], %b::text[], %b::bigint[], %b::bytea[],"
+    " %b::text[], %b::bytea[], %b::text[], %b::int[], %b::uuid[], %b::text[], %b::bytea[])"
 )
 
 

@@ -14,7 +14,8 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from domain.actors import Provenance
 from domain.catalog import Catalog
-from domain.commands import Context
+from domain.commands import Command, Context
+from domain.commands.blocks import blocks_not_held
 from domain.decide import Outcome, decide
 from domain.facts import LedgerEvent, common
 from domain.ids import CATALOG_STREAM, Stream, org_stream, uuid7
@@ -37,6 +38,7 @@ from infra.store.append import Append, Appended, ViewRows
 from infra.store.journal import Journal
 from infra.store.mapper import FactMapper
 from projections import current, legacy
+from projections.blocks import blocks_raised
 from projections.orgs import live_grants_by_key
 from projections.shelf import Shelf, newest_catalog
 from projections.table import OrgTable
@@ -149,15 +151,20 @@ class Ledger:
                 presume_new = order.presume_new and attempt == 0
                 org = current.copied(await self._load(order, presume_new=presume_new))
                 version = org.version
+                commands = order.said_by(self._shelf.catalog)
                 await self._check_version(order, version)
-                now = max(self._clock.now(), org.modified_on)
+                raised = await self._raised(order, org, commands)
+                if max(raised.values(), default=0) > version:
+                    self._table.moved(order.org, version=max(raised.values()))
+                    continue
                 context = Context(
                     catalog=self._shelf.catalog,
-                    now=now,
+                    now=max(self._clock.now(), org.modified_on),
                     by=order.by,
                     may_backdate=order.may_backdate,
+                    past_blocks=raised,
                 )
-                outcome = decide(org, order.commands, context, terse=order.terse)
+                outcome = decide(org, commands, context, terse=order.terse)
                 answer = self._answer(order, outcome, org, context)
                 if order.dry_run or order.plan_token is not None:
                     token = plan_token(order, outcome, version=version, catalog=context.catalog)
@@ -182,6 +189,16 @@ class Ledger:
                 return (await self._table.get(order.org)).org
         except UnknownOrg:
             return Org.blank(org_stream(order.org))
+
+    async def _raised(
+        self, order: Order, org: Org, commands: Sequence[Command]
+    ) -> Mapping[str, int]:
+        """The blocks to be lifted that the org does not hold, and the versions that raised them."""
+        named = blocks_not_held(org, commands)
+        if not named:
+            return {}
+        async with self.reading() as connection:
+            return await blocks_raised(connection, order.org, named)
 
     async def _append(
         self,

@@ -11,7 +11,7 @@ def test_a_ready_process_says_how_far_each_part_is(live: LiveServer, staff: http
 
     checks = answer.json()["checks"]
     assert answer.status_code == 200
-    assert set(checks) == {"database", "feed", "catalog", "gating", "views", "ticker"}
+    assert set(checks) == {"database", "feed", "catalog", "gating", "views", "ticker", "orgs"}
     assert all(check["ok"] for check in checks.values())
     assert checks["views"]["current_entitlements"]["lag_events"] == 0
 

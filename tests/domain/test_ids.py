@@ -1,10 +1,11 @@
 """How orgs are named, what their streams are called, and ids that sort by time."""
 
 from datetime import UTC, datetime
+from uuid import UUID
 
 import pytest
 
-from domain.ids import CATALOG_STREAM, OrgId, org_id, org_json, org_of, org_stream, uuid7
+from domain.ids import CATALOG_STREAM, OrgId, org_id, org_json, org_of, org_stream, uuid7, uuid7_hex
 from domain.refusals import InvalidOrgId
 from tests.domain.world import noon
 
@@ -57,3 +58,9 @@ def test_event_ids_sort_by_time_and_never_repeat() -> None:
     at_once = {uuid7(noon) for _ in range(1000)}
     assert len(at_once) == 1000
     assert max(at_once) < uuid7(datetime(2026, 3, 2, 12, 0, 0, 1000, tzinfo=UTC))
+
+
+def test_the_hexadecimal_digits_are_those_of_an_event_id() -> None:
+    again = UUID(hex=uuid7_hex(noon))
+    assert (again.version, again.variant) == (7, "specified in RFC 4122")
+    assert again.int >> 80 == noon.timestamp() * 1000

@@ -47,7 +47,7 @@ async def test_a_running_ledger_is_ready(parts: Parts) -> None:
 
     found = await checks(parts)
 
-    assert list(found) == ["database", "feed", "catalog", "gating", "views", "ticker"]
+    assert list(found) == ["database", "feed", "catalog", "gating", "views", "ticker", "orgs"]
     assert all(check.ok for check in found.values())
     database = found["database"].facts
     assert (database["position"], database["ledger_epoch"]) == (2, 1)

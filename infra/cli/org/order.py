@@ -41,7 +41,7 @@ def carry_out(
         return await parts.ledger.execute(
             Order(
                 org=named,
-                commands=body.commands(parts.shelf.catalog),
+                commands=body.commands,
                 by=Provenance(actor=shell_actor(), reason=body.reason, ticket=body.ticket),
                 command_id=_command_id(terms),
                 fingerprint=_fingerprint(named, body),

@@ -2,7 +2,7 @@
 
 from infra.migrations.plain_sql import run
 
-revision = "0002_schedules"
+revision = "0002"
 down_revision = "0001"
 
 

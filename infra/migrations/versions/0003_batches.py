@@ -3,7 +3,7 @@
 from infra.migrations.plain_sql import run
 
 revision = "0003"
-down_revision = "0001"
+down_revision = "0002"
 
 
 def upgrade() -> None:

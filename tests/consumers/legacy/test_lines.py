@@ -6,6 +6,8 @@ from consumers.legacy.lines import Broken, Row, read_line, read_lines
 
 BROKEN = {
     b'{"id": 1': "not JSON: Expecting ',' delimiter at character 9",
+    b'{"id": "1\n': "not JSON: Invalid control character at character 10",
+    b'{"id": "1': "not JSON: Unterminated string starting at character 8",
     b"[1]": "not a JSON object",
     b"7": "not a JSON object",
     b'{"id": "\xff"}': "not UTF-8: byte 9",

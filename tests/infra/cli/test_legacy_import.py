@@ -11,6 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from infra.cli.importing import line_count
 from infra.database import Database
 from tests.consumers.legacy.rows import line
 from tests.infra.cli.shell import Shell
@@ -39,6 +40,9 @@ def test_what_can_be_taken_over_is_and_the_rest_is_named(own_shell: Shell, file:
     assert "Line 4 is broken: not JSON" in said
     (held,) = [row for row in said.splitlines() if "METAVERSE" in row]
     assert held.split()[:2] == ["3", "3"]
+    assert "What differs: unknown_key 1." in said
+    (batch,) = [row.split()[-1] for row in said.splitlines() if "--batch" in row]
+    assert "OrgRegistered" in own_shell("audit", "search", "--batch", batch).stdout
     assert own_shell.json("org", "show", 1)["modules"][0]["sources"] == ["legacy"]
 
 
@@ -54,12 +58,14 @@ def test_the_document_has_every_difference(own_shell: Shell, file: Path) -> None
     (held,) = done["held"]
     assert (held["line"], held["org_id"], held["state"]) == (3, 3, "held")
     assert held["differences"][0]["code"] == "unknown_key"
+    assert done["differences_by_code"] == {"unknown_key": 1}
     assert [broken["line"] for broken in done["broken"]] == [4]
 
 
 def test_a_dry_run_writes_nothing(own_shell: Shell, file: Path) -> None:
     said = own_shell("legacy", "import", file, "--dry-run", code=1).stdout
     assert "3 would be imported" in said
+    assert "Nothing was written" in said
     assert own_shell.json("org", "list")["orgs"] == []
 
 
@@ -67,7 +73,19 @@ def test_an_import_with_nothing_to_look_at_exits_with_0(own_shell: Shell, tmp_pa
     file = tmp_path / "clean.jsonl"
     file.write_bytes(line(id=1) + line(id=2))
     assert "2 imported" in own_shell("legacy", "import", file).stdout
-    assert "2 unchanged" in own_shell("legacy", "import", file).stdout
+    again = own_shell("legacy", "import", file).stdout
+    assert "2 unchanged" in again
+    assert "This run changed nothing." in again
+
+
+@pytest.mark.parametrize(
+    ("content", "lines"), [(b"", 0), (b"{}", 1), (b"{}\n", 1), (b"{}\n\n{}", 3)]
+)
+def test_the_bar_knows_how_many_lines_there_are(tmp_path: Path, content: bytes, lines: int) -> None:
+    """Also where the last line has no end."""
+    file = tmp_path / "some.jsonl"
+    file.write_bytes(content)
+    assert line_count(file) == lines
 
 
 def test_an_edited_row_is_a_difference(own_shell: Shell, tmp_path: Path) -> None:
