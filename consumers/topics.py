@@ -15,7 +15,7 @@ _CLEANUP = "cleanup.policy"
 
 
 class TopicMisconfigured(Exception):
-    """A topic exists with settings under which records would be lost; says which and how to mend."""
+    """A topic exists that loses what it is for; says by which setting, and how to mend it."""
 
     def __init__(self, topic: str, *, setting: str, found: str, wanted: str) -> None:
         super().__init__(

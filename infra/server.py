@@ -19,6 +19,7 @@ from infra.database import database
 from infra.histories import Audit, Histories
 from infra.integrity.keeper import keeping
 from infra.integrity.verifying import Integrity
+from infra.propagation import propagating
 from infra.readiness import readiness
 from infra.settings import Settings
 from infra.tokens import sign_token, verifier
@@ -62,6 +63,7 @@ def application(settings: Settings) -> FastAPI:
         async with (
             opened(settings) as parts,
             keeping(parts.ledger.reading, directory=settings.data_dir),
+            propagating(parts),
         ):
             yield app_parts(parts)
 

@@ -38,6 +38,7 @@ FIRST_START = Provenance(
     reason="The first start publishes the catalog it was given.",
 )
 _PAUSE_SECONDS = 0.2
+Dial = Callable[[], Awaitable[AsyncConnection]]
 
 
 class SchemaBehind(Exception):
@@ -55,6 +56,8 @@ class Parts:
     table: OrgTable
     feed: Feed
     ledger: Ledger
+    ears: "Ears"
+    dial: Dial
 
 
 class Ears:
@@ -66,7 +69,12 @@ class Ears:
         self._pool = pool
         self.table: OrgTable | None = None
         self.followers: list[Follower] = []
+        self.hearing: list[Callable[[], bool]] = []
         self._reading: set[asyncio.Task[None]] = set()
+
+    def current(self) -> bool:
+        """Whether any of what is listened to is up to date: then nothing goes unheard."""
+        return any(hears() for hears in self.hearing)
 
     def told_time(self, now: datetime) -> None:
         self._clock.tell(now)
@@ -79,6 +87,11 @@ class Ears:
             self.table.moved(org_id, version=version)
         elif stream == CATALOG_STREAM and version > self._shelf.version:
             self._read_catalog()
+
+    def refresh(self, org_id: OrgId) -> None:
+        """Read an org anew, whatever is known of it."""
+        if self.table is not None:
+            self.table.forget(org_id)
 
     def start_over(self) -> None:
         if self.table is not None:
@@ -126,7 +139,7 @@ def prepare_database(where: Database) -> None:
         )
 
 
-def dialling(where: Database) -> Callable[[], Awaitable[AsyncConnection]]:
+def dialling(where: Database) -> Dial:
     """How to get a connection; an embedded server that was killed is started again first."""
 
     async def dial() -> AsyncConnection:
@@ -153,7 +166,8 @@ async def running(settings: Settings, where: Database) -> AsyncIterator[Parts]:
     dial = dialling(where)
     await pool.open()
     ears = Ears(clock=clock, shelf=shelf, pool=pool)
-    feed = Feed(dial, subscriber=ears, monotonic=time.monotonic)
+    feed = Feed(dial, subscriber=ears, monotonic=time.monotonic, refresh=ears.refresh)
+    ears.hearing.append(feed.current)
 
     async def fetch(org_id: OrgId) -> Org | None:
         async with ledger.reading() as connection:
@@ -161,7 +175,7 @@ async def running(settings: Settings, where: Database) -> AsyncIterator[Parts]:
 
     table = OrgTable(
         fetch=fetch,
-        current=feed.current,
+        current=ears.current,
         ttl_seconds=settings.cache_ttl_seconds,
         monotonic=time.monotonic,
     )
@@ -183,6 +197,8 @@ async def running(settings: Settings, where: Database) -> AsyncIterator[Parts]:
             table=table,
             feed=feed,
             ledger=ledger,
+            ears=ears,
+            dial=dial,
         )
     finally:
         await journal.close()

@@ -93,7 +93,11 @@ class OutgoingLog:
     """
 
     def __init__(
-        self, connect: Callable[[], Awaitable[AsyncConnection]], *, holder: UUID, read_fact: ReadFact
+        self,
+        connect: Callable[[], Awaitable[AsyncConnection]],
+        *,
+        holder: UUID,
+        read_fact: ReadFact,
     ) -> None:
         self._connect = connect
         self._holder = holder

@@ -10,7 +10,7 @@ from typing import Any
 from domain.catalog import Catalog, Key, module_of
 from domain.effective import Effective, Lanes, denied_by, effective_map
 from domain.ids import org_json
-from domain.instants import iso
+from domain.instants import BEGINNING, iso
 from domain.org import Org
 
 ENFORCED: Mapping[str, Any] = {"default": "enforce", "modules": {}}
@@ -22,7 +22,7 @@ class Snapshots:
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
         nothing = Lanes.of((), ())
-        at = datetime.max
+        at = BEGINNING
         states = effective_map(nothing, catalog, at)
         self._states = {key: state.label for key, state in states.items()}
         self._denied = {

@@ -5,11 +5,17 @@ Synchronous, as kafka-python is: used by one thread at a time, and never by an e
 
 import contextlib
 import json
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
+from kafka.errors import (
+    KafkaError,
+    KafkaTimeoutError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+)
 
 from consumers import wire
 from consumers.relay.records import Message
@@ -83,6 +89,7 @@ class Publisher:
             )
         except (KafkaError, OSError) as error:
             raise PublishFailed(error) from error
+        self._watched = (topics.events, topics.state)
         self._next: dict[Place, int] = {}
         self._foreign: list[tuple[Place, int, int]] = []
 
@@ -100,13 +107,13 @@ class Publisher:
         with _failing(), self._reading() as consumer:
             places = [
                 TopicPartition(topic, partition)
-                for topic in (self._topics.events, self._topics.state)
+                for topic in self._watched
                 for partition in sorted(consumer.partitions_for_topic(topic) or ())
             ]
             consumer.assign(places)
             ends, begins = consumer.end_offsets(places), consumer.beginning_offsets(places)
             self._next = {tuple(place): end for place, end in ends.items()}
-            known = _read_marks(marks)
+            known = {at: m for at, m in _read_marks(marks).items() if at[0] in self._watched}
             if any(ends.get(TopicPartition(*at), 0) <= mark[0] for at, mark in known.items()):
                 return Found(True, {}, set())
             if self._is_another(consumer, known, begins):
@@ -136,8 +143,8 @@ class Publisher:
         failed = [(m, future.exception) for m, future in sent if not future.succeeded()]
         if failed:
             refused = [m for m, error in failed if isinstance(error, _TOO_LARGE)]
-            error = failed[0][1] or TimeoutError("no acknowledgement in time")
-            raise PublishFailed(error, refused=refused)
+            first = failed[0][1] or TimeoutError("no acknowledgement in time")
+            raise PublishFailed(first, refused=refused)
         return self._acknowledged([(m, future.value) for m, future in sent])
 
     def foreign_orgs(self) -> set[str]:
@@ -194,10 +201,12 @@ class Publisher:
         consumer.pause(*consumer.assignment())
         consumer.resume(place)
         consumer.seek(place, first)
+        deadline = time.monotonic() + DELIVERY_MS / 1000
         while consumer.position(place) < end and len(found) < _MOST_READ:
-            for record in consumer.poll(timeout_ms=TIMEOUT_MS).get(place, []):
-                if record.offset < end:
-                    found.append(record)
+            if time.monotonic() > deadline:
+                raise KafkaTimeoutError(f"{at} cannot be read up to {end}")
+            polled = consumer.poll(timeout_ms=TIMEOUT_MS).get(place, [])
+            found += [record for record in polled if record.offset < end]
         return found
 
     def _reading(self) -> "contextlib.closing[KafkaConsumer]":
@@ -208,7 +217,6 @@ class Publisher:
                 auto_offset_reset="earliest",
                 request_timeout_ms=TIMEOUT_MS,
                 bootstrap_timeout_ms=TIMEOUT_MS,
-                default_api_timeout_ms=TIMEOUT_MS,
                 metrics_enabled=False,
             )
         )

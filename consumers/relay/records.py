@@ -4,18 +4,19 @@ import json
 import traceback
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from consumers import wire
 from consumers.topics import Topics
 from domain.effective import Lanes
 from domain.ids import OrgId, org_json, org_of
 from domain.instants import iso
-from domain.org import Org
 from projections.outgoing import Event, State
 from projections.snapshot import Snapshots
 
 MOST_BYTES = 900_000  # of one record: brokers refuse more than a megabyte
+
+Before = Literal["the same", "unknown"]
 
 
 class Unrenderable(Exception):
@@ -71,17 +72,19 @@ class Renderer:
         self,
         state: State,
         *,
-        before: Org | None,
+        before: Lanes | Before,
         cause: str,
         recorded_at: datetime | None,
         snapshots: Snapshots,
         epoch: int,
         at: datetime,
     ) -> Message:
-        """The present state of one org; `before` is the org as it was last published."""
+        """The present state of one org; `before` is what it had when it was last published."""
+        if (self._topics.state, state.org.encode(), state.position) in self.refused:
+            raise Unrenderable("the broker refuses it")
         org = state.read()
         document = snapshots.document(org, position=state.position, epoch=epoch, at=at)
-        document["changed_keys"] = _changed(before, org, snapshots, at)
+        document["changed_keys"] = _changed(before, org.lanes, snapshots, at)
         document["cause"] = cause
         document["kind"] = "state"
         found = wire.headers(
@@ -181,10 +184,14 @@ def _with_place(event: Event) -> bytes:
     return start + (b"," if rest.strip() != b"}" else b"") + rest
 
 
-def _changed(before: Org | None, org: Org, snapshots: Snapshots, at: datetime) -> list[str]:
+def _changed(before: Lanes | Before, lanes: Lanes, snapshots: Snapshots, at: datetime) -> list[str]:
     """The keys whose effective state is another one than it would be without the change."""
-    then = snapshots.states(before.lanes if before is not None else Lanes.of((), ()), at)
-    now = snapshots.states(org.lanes, at)
+    if before == "the same":
+        return []
+    now = snapshots.states(lanes, at)
+    if before == "unknown":
+        return list(now)
+    then = snapshots.states(before, at)
     return [key for key, state in now.items() if then[key] != state]
 
 

@@ -43,7 +43,9 @@ class EmbeddedKafka:
 
     @classmethod
     @contextmanager
-    def run(cls, directory: Path, *, cache: Path = CACHE, kind: Kind | None = None) -> Iterator[Self]:
+    def run(
+        cls, directory: Path, *, cache: Path = CACHE, kind: Kind | None = None
+    ) -> Iterator[Self]:
         """A broker that answers, for as long as the block runs.
 
         Raises:
@@ -75,9 +77,7 @@ class EmbeddedKafka:
             if not locks.wait_exclusive(lock, deadline=time.monotonic() + 5):
                 raise DirectoryInUse(self._directory)
             self._port, self._controller = _ports(self._directory)
-            words = self.kind.prepare(
-                self._directory, port=self._port, controller=self._controller
-            )
+            words = self.kind.prepare(self._directory, port=self._port, controller=self._controller)
             self._spawn(words, lock)
         finally:
             os.close(lock)  # the broker has inherited it
@@ -173,7 +173,10 @@ def _ports(directory: Path) -> tuple[int, int]:
         first, second = json.loads(_ports_file(directory).read_text())
         if _is_free(first) and _is_free(second):
             return int(first), int(second)
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as one,
+        socket.create_server(("127.0.0.1", 0)) as two,
+    ):
         ports = (one.getsockname()[1], two.getsockname()[1])
     _ports_file(directory).write_text(json.dumps(ports))
     return ports

@@ -7,9 +7,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Protocol
 
-from infra.kafka import jars
 from infra.kafka.errors import NothingToRun, NotReady
-from infra.kafka.jars import NoJars
+from infra.kafka.jars import VERSION, NoJars, jars, java
 
 _HEAP = "-Xmx384m"
 # Quick to start and small: a test, or one person's machine, and no production broker.
@@ -40,8 +39,13 @@ log.cleaner.backoff.ms=1000
 class Kind(Protocol):
     """How one kind of broker is set up and started."""
 
-    name: str
-    keeps: bool
+    @property
+    def name(self) -> str:
+        """What to call it."""
+
+    @property
+    def keeps(self) -> bool:
+        """Whether what it acknowledged outlives a kill."""
 
     def prepare(self, directory: Path, *, port: int, controller: int) -> list[str]:
         """Make the directory ready; the command that starts the broker on it."""
@@ -53,8 +57,8 @@ class Apache:
 
     java: str
     jars: Path
-    name: str = f"Apache Kafka {jars.VERSION} (KRaft, one node)"
-    keeps: bool = True  # what was acknowledged outlives a kill
+    name: str = f"Apache Kafka {VERSION} (KRaft, one node)"
+    keeps: bool = True
 
     def prepare(self, directory: Path, *, port: int, controller: int) -> list[str]:
         data, properties = directory / "data", directory / "server.properties"
@@ -107,7 +111,7 @@ def choose(cache: Path) -> Kind:
     """
     tried = []
     try:
-        return Apache(jars.java(), jars.jars(cache))
+        return Apache(java(), jars(cache))
     except NoJars as error:
         tried.append(f"Apache Kafka: {error}")
     try:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from infra.postgres import kernel  # noqa: E402  the path above has to be set first
+from infra.postgres import kernel
 
 if __name__ == "__main__":
     kernel.die_with_parent(signal.SIGKILL, parent=int(sys.argv[1]))

@@ -64,6 +64,7 @@ BEGIN
         INSERT INTO relay AS r (fence, holder, held_until, position, republished, records)
         VALUES (1, gen_random_uuid(), '-infinity', p_position, '', '{}')
         ON CONFLICT (one) DO UPDATE SET
+            fence = r.fence + 1, held_until = excluded.held_until,
             position = excluded.position, republished = '', records = '{}';
         PERFORM pg_notify('ledger', 'epoch ' || v_epoch);
     ELSE
