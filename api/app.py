@@ -22,6 +22,7 @@ from api.routes import (
     integrity,
     modules,
     operations,
+    refresh,
 )
 
 DESCRIPTION = """May this organisation use this module, now, and who said so?
@@ -60,5 +61,6 @@ def create_app(open_parts: Callable[[], AbstractAsyncContextManager[ApiParts]]) 
     app.include_router(modules.router, responses=documented(Problem, 401, 403, 422, 503))
     app.include_router(history.router, responses=documented(Problem, 401, 403, 404, 422, 503))
     app.include_router(integrity.router, responses=documented(Problem, 401, 403, 404, 422, 503))
+    app.include_router(refresh.router, responses=documented(Problem, 401, 403, 404, 422, 503))
     app.include_router(operations.router)
     return app

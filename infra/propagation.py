@@ -1,8 +1,8 @@
 """Puts the relay and the cache invalidation together over a broker, where one is configured."""
 
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
 from uuid import uuid4
@@ -12,11 +12,13 @@ from consumers.relay.batch import Batches
 from consumers.relay.publisher import Publisher
 from consumers.relay.relay import Relay
 from consumers.topics import Topics
-from infra.kafka.embedded import running_at
+from infra.kafka.embedded import EmbeddedKafka, running_at
 from infra.settings import Settings
 from infra.store.mapper import read_fact
 from infra.wiring import Dial, Parts
 from projections.outgoing import OutgoingLog
+
+WATCH = "entitlements invalidate"
 
 
 def broker_directory(settings: Settings) -> Path:
@@ -27,6 +29,18 @@ def broker_directory(settings: Settings) -> Path:
 def broker_of(settings: Settings) -> str | None:
     """The broker named in the settings, or an embedded one that runs on the data directory."""
     return settings.kafka_bootstrap_servers or running_at(broker_directory(settings))
+
+
+@contextmanager
+def broker(settings: Settings, *, wanted: bool) -> Iterator[str]:
+    """A broker of our own, if one is wanted and none is configured; yields what to tell of it."""
+    if settings.kafka_bootstrap_servers is not None:
+        yield f"\n\nChanges go to Kafka at {settings.kafka_bootstrap_servers}."
+    elif wanted:
+        with EmbeddedKafka.run(broker_directory(settings)) as own:
+            yield f"\n\n{own.kind.name} listens on {own.address}. Watch what changes:\n  {WATCH}"
+    else:
+        yield ""
 
 
 def topics_of(settings: Settings) -> Topics:

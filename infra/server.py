@@ -19,7 +19,7 @@ from infra.database import database
 from infra.histories import Audit, Histories
 from infra.integrity.keeper import keeping
 from infra.integrity.verifying import Integrity
-from infra.propagation import propagating
+from infra.propagation import broker, propagating
 from infra.readiness import readiness
 from infra.settings import Settings
 from infra.tokens import sign_token, verifier
@@ -30,7 +30,9 @@ class AddressInUse(Exception):
     """Another program listens there; says what to do."""
 
 
-def serve(settings: Settings, *, host: str, port: int, workers: int, demo: bool) -> None:
+def serve(
+    settings: Settings, *, host: str, port: int, workers: int, demo: bool, kafka: bool = False
+) -> None:
     """Serve until interrupted.
 
     Raises:
@@ -39,10 +41,14 @@ def serve(settings: Settings, *, host: str, port: int, workers: int, demo: bool)
     verifier(
         settings, clock=LedgerClock()
     )  # so that an unusable key is told before anything starts
-    with listening(host, port) as taken, database(settings):  # an embedded one stays up throughout
+    with (
+        listening(host, port) as taken,
+        database(settings),  # an embedded one stays up throughout
+        broker(settings, wanted=kafka) as told,
+    ):
         address = f"http://{host}:{taken.getsockname()[1]}"
         asyncio.run(_prepare(settings, demo=demo))
-        print(banner(settings, address, demo=demo), flush=True)  # noqa: T201 - what it is for
+        print(banner(settings, address, demo=demo) + told, flush=True)  # noqa: T201 - what it is for
         config = configuration("infra.server:worker_app", factory=True, workers=workers)
         if workers > 1:
             Multiprocess(config, sockets=[taken]).run()

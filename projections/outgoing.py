@@ -175,14 +175,19 @@ class OutgoingLog:
         except psycopg.Error as error:
             raise await self._lost(error) from error
 
-    async def strangers(self, events: Mapping[int, str]) -> list[int]:
-        """Of positions with event ids, those at which the log has another event, or none."""
+    async def strangers(self, events: Sequence[tuple[int, str]]) -> list[tuple[int, str]]:
+        """Of events by position and id, those that the log does not have there."""
         rows = await self._ask(
             "SELECT position, event_id::text FROM ledger.events WHERE position = ANY(%s)",
-            list(events),
+            [position for position, _ in events],
         )
-        known = dict(rows)
-        return sorted(place for place, event in events.items() if known.get(place) != event)
+        known = set(rows)
+        return sorted(event for event in set(events) if event not in known)
+
+    async def marks(self) -> Marks:
+        """The last acknowledged records, whoever has the relay."""
+        rows = await self._ask("SELECT records FROM ledger.relay")
+        return dict(rows[0][0]) if rows else {}
 
     async def position_at(self, instant: datetime) -> int:
         """The position of the last event recorded before an instant."""

@@ -42,15 +42,25 @@ class PublishFailed(Exception):
         self.refused = refused
 
 
+class Published(NamedTuple):
+    """An event as the broker has it."""
+
+    position: int
+    event_id: str
+    topic: str
+    org: str | None
+    recorded_at: str | None
+
+
 class Found(NamedTuple):
     """What the broker has beyond the last acknowledged records.
 
-    `lost` tells that an acknowledged record is gone that should be there; `events` are the ids of
-    events by position; `orgs` those whose state was written meanwhile.
+    `lost` tells that an acknowledged record is gone that should be there; `orgs` are those whose
+    state was written.
     """
 
     lost: bool
-    events: dict[int, str]
+    events: list[Published]
     orgs: set[str]
 
 
@@ -98,8 +108,11 @@ class Publisher:
         with _failing():
             return sorted(self._producer.partitions_for(self._topics.state))
 
-    def inspect(self, marks: Marks) -> Found:
+    def inspect(self, marks: Marks, *, all_of_it: bool = False) -> Found:
         """Compare what the broker has with the last records it acknowledged.
+
+        Args:
+            all_of_it: read every record of a partition of which no last record is known, too.
 
         Raises:
             PublishFailed: it cannot be asked.
@@ -114,14 +127,12 @@ class Publisher:
             ends, begins = consumer.end_offsets(places), consumer.beginning_offsets(places)
             self._next = {tuple(place): end for place, end in ends.items()}
             known = {at: m for at, m in _read_marks(marks).items() if at[0] in self._watched}
-            if any(ends.get(TopicPartition(*at), 0) <= mark[0] for at, mark in known.items()):
-                return Found(True, {}, set())
-            if self._is_another(consumer, known, begins):
-                return Found(True, {}, set())
-            found = Found(False, {}, set())
-            for at, mark in known.items():
-                first = max(mark[0] + 1, begins[TopicPartition(*at)])
-                _take_in(found, self._read(consumer, at, first, ends[TopicPartition(*at)]))
+            found = Found(self._is_lost(consumer, known, begins, ends), [], set())
+            for place in places:
+                mark = known.get(tuple(place))
+                if mark is not None or all_of_it:
+                    first = max(mark[0] + 1 if mark else 0, begins[place])
+                    _take_in(found, self._read(consumer, tuple(place), first, ends[place]))
             return found
 
     def publish(self, messages: Sequence[Message]) -> dict[Place, tuple[int, int]]:
@@ -156,7 +167,7 @@ class Publisher:
         foreign, self._foreign = self._foreign, []
         if not foreign:
             return set()
-        found = Found(False, {}, set())
+        found = Found(False, [], set())
         with _failing(), self._reading() as consumer:
             consumer.assign([TopicPartition(*at) for at, _, _ in foreign])
             for at, first, end in foreign:
@@ -178,13 +189,16 @@ class Publisher:
             marks[at] = (record.offset, message.position)
         return marks
 
-    def _is_another(
+    def _is_lost(
         self,
         consumer: KafkaConsumer,
         known: Mapping[Place, tuple[int, int]],
         begins: Mapping[TopicPartition, int],
+        ends: Mapping[TopicPartition, int],
     ) -> bool:
-        """Whether the last event that was acknowledged is not the record at its offset."""
+        """Whether a record is gone, or the last event is not what is at its offset."""
+        if any(ends.get(TopicPartition(*at), 0) <= mark[0] for at, mark in known.items()):
+            return True
         events = {at: mark for at, mark in known.items() if at[0] == self._topics.events}
         if not events:
             return False
@@ -246,7 +260,15 @@ def _take_in(found: Found, records: Iterable[Any]) -> None:
         if sent.get(wire.TYPE) == wire.STATE_TYPE:
             found.orgs.add(record.key.decode())
         elif wire.ID in sent:
-            found.events[int(sent[wire.SEQUENCE])] = sent[wire.ID]
+            found.events.append(
+                Published(
+                    position=int(sent[wire.SEQUENCE]),
+                    event_id=sent[wire.ID],
+                    topic=sent[wire.TYPE],
+                    org=sent.get(wire.SUBJECT),
+                    recorded_at=sent.get(wire.TIME),
+                )
+            )
 
 
 @contextlib.contextmanager

@@ -40,13 +40,13 @@ class FenceLost(Exception):
 class DatabaseRestored(Exception):
     """Kafka has events that the log has not: the database is older than what was published."""
 
-    def __init__(self, positions: Sequence[int]) -> None:
+    def __init__(self, strangers: Sequence[tuple[int, str]]) -> None:
         super().__init__(
-            f"Kafka has {len(positions)} events that the ledger has not, from position "
-            f"{positions[0]} on: the database was restored from a backup. Nothing is published "
+            f"Kafka has {len(strangers)} events that the ledger has not, from position "
+            f"{strangers[0][0]} on: the database was restored from a backup. Nothing is published "
             "until 'entitlements restore-epoch' was run."
         )
-        self.positions = positions
+        self.strangers = strangers
 
 
 class Relay:
@@ -155,7 +155,7 @@ class Relay:
             kept = page.now - timedelta(days=EVENTS_KEPT_DAYS)
             await self._log.begin_epoch(page.epoch, position=await self._log.position_at(kept))
             raise FenceLost
-        strangers = await self._log.strangers(found.events)
+        strangers = await self._log.strangers([(e.position, e.event_id) for e in found.events])
         if strangers:
             raise DatabaseRestored(strangers)
         self._waiting_orgs |= {OrgId(org): "republished" for org in found.orgs}

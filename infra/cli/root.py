@@ -12,6 +12,7 @@ from infra.cli.legacy import legacy
 from infra.cli.migrate import migrate
 from infra.cli.org import org
 from infra.cli.output import forgive_terminal, print_json, show, wants_json
+from infra.cli.propagation import invalidate, relay, restore_epoch
 from infra.cli.serve import serve
 from infra.cli.token import token
 from infra.cli.usage import example
@@ -92,6 +93,9 @@ for _command in (
     audit,
     views,
     legacy,
+    relay,
+    invalidate,
+    restore_epoch,
     migrate,
     doctor,
 ):

@@ -44,6 +44,7 @@ MATRIX: dict[tuple[str, str], set[str]] = {
     ("GET", "/api/v1/admin/orgs"): STAFF,
     ("GET", "/api/v1/admin/orgs/{org}/entitlements"): STAFF,
     ("PUT", "/api/v1/admin/orgs/{org}/entitlements"): STAFF,
+    ("POST", "/api/v1/orgs/{org}/refresh"): STAFF,
     **{("POST", f"/api/v1/orgs/{{org}}/commands/{name}"): COMMANDERS for name in COMMANDS},
 }
 QUERIES = {

@@ -17,6 +17,9 @@ VARIABLES: dict[str, tuple[str, object]] = {
     "LEDGER_JWT_ISSUER": ("https://issuer", "https://issuer"),
     "LEDGER_JWT_AUDIENCE": ("billing", "billing"),
     "LEDGER_CATALOG_FILE": ("catalog.json", Path("catalog.json")),
+    "LEDGER_KAFKA_BOOTSTRAP_SERVERS": ("one:9092,two:9092", "one:9092,two:9092"),
+    "LEDGER_KAFKA_PARTITIONS": ("6", 6),
+    "LEDGER_TOPIC_PREFIX": ("staging.", "staging."),
     "LEDGER_CACHE_TTL_SECONDS": ("60", 60),
 }
 
