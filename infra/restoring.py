@@ -63,7 +63,7 @@ async def _restored(
     dry_run: bool,
 ) -> Restored:
     page = await log.page(after=0, most=0)
-    found = Found(False, [], set())
+    found = Found(False, [], set(), {})
     if opened is not None:
         look = partial(opened.inspect, await log.marks(), all_of_it=True)
         found = await asyncio.to_thread(look)

@@ -89,7 +89,7 @@ class Batches:
             position=page.events[-1].position if page.events else 0,
             republished=republished,
             orgs=set(orgs),
-            everybody=published,
+            everybody=any(e.version > 1 for e in page.events if e.stream == CATALOG_STREAM),
         )
 
     def _is_told(self, state: State, cause: Cause) -> bool:

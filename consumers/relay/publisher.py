@@ -62,6 +62,7 @@ class Found(NamedTuple):
     lost: bool
     events: list[Published]
     orgs: set[str]
+    unmarked: dict[Place, tuple[int, int]]
 
 
 class Publisher:
@@ -127,9 +128,11 @@ class Publisher:
             ends, begins = consumer.end_offsets(places), consumer.beginning_offsets(places)
             self._next = {tuple(place): end for place, end in ends.items()}
             known = {at: m for at, m in _read_marks(marks).items() if at[0] in self._watched}
-            found = Found(self._is_lost(consumer, known, begins, ends), [], set())
+            found = Found(self._is_lost(consumer, known, begins, ends), [], set(), {})
             for place in places:
                 mark = known.get(tuple(place))
+                if mark is None:
+                    found.unmarked[tuple(place)] = (ends[place] - 1, 0)
                 if mark is not None or all_of_it:
                     first = max(mark[0] + 1 if mark else 0, begins[place])
                     _take_in(found, self._read(consumer, tuple(place), first, ends[place]))
@@ -167,7 +170,7 @@ class Publisher:
         foreign, self._foreign = self._foreign, []
         if not foreign:
             return set()
-        found = Found(False, [], set())
+        found = Found(False, [], set(), {})
         with _failing(), self._reading() as consumer:
             consumer.assign([TopicPartition(*at) for at, _, _ in foreign])
             for at, first, end in foreign:
@@ -199,7 +202,7 @@ class Publisher:
         """Whether a record is gone, or the last event is not what is at its offset."""
         if any(ends.get(TopicPartition(*at), 0) <= mark[0] for at, mark in known.items()):
             return True
-        events = {at: mark for at, mark in known.items() if at[0] == self._topics.events}
+        events = {at: m for at, m in known.items() if at[0] == self._topics.events and m[1]}
         if not events:
             return False
         at, (offset, position) = max(events.items(), key=lambda entry: entry[1][1])

@@ -55,6 +55,7 @@ class Relay:
     Args:
         open_publisher: connects to the broker; called in a thread of the relay's own.
         monotonic: seconds on a clock that never steps back.
+        lease_seconds: for how long a relay that is heard of no more keeps others from it.
     """
 
     def __init__(
@@ -65,12 +66,14 @@ class Relay:
         open_publisher: Callable[[], Publisher],
         monotonic: Callable[[], float],
         most_events: int = MOST_EVENTS,
+        lease_seconds: float = LEASE_SECONDS,
     ) -> None:
         self._log = outgoing
         self._batches = batches
         self._open_publisher = open_publisher
         self._monotonic = monotonic
         self._most_events = most_events
+        self._lease = lease_seconds
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="relay")
         self._publisher: Publisher | None = None
         self._task: asyncio.Task[None] | None = None
@@ -104,7 +107,7 @@ class Relay:
     async def _run(self) -> None:
         while True:
             try:
-                cursor = await self._log.take(seconds=LEASE_SECONDS)
+                cursor = await self._log.take(seconds=self._lease)
                 if cursor is None:
                     self.standing = "standing by"
                     await asyncio.sleep(BEAT_SECONDS)
@@ -128,7 +131,7 @@ class Relay:
 
     async def _hold(self, cursor: Cursor) -> None:
         """Publish for as long as the relay is ours."""
-        self._held_until = self._monotonic() + LEASE_SECONDS
+        self._held_until = self._monotonic() + self._lease
         try:
             while True:
                 if self._publisher is None:
@@ -159,7 +162,7 @@ class Relay:
         if strangers:
             raise DatabaseRestored(strangers)
         self._waiting_orgs |= {OrgId(org): "republished" for org in found.orgs}
-        return await self._kept(cursor)
+        return await self._kept(cursor._replace(marks=with_marks(cursor.marks, found.unmarked)))
 
     async def _step(self, cursor: Cursor) -> Cursor:
         page = await self._log.page(after=cursor.position, most=self._most_events)
@@ -173,7 +176,7 @@ class Relay:
         if page.whole and cursor.republished is None and not self._waiting_orgs:
             rest = self._beaten + BEAT_SECONDS - self._monotonic()
             await self._log.wait(max(0.0, rest))
-        elif not page.whole and self._monotonic() > self._held_until - LEASE_SECONDS / 2:
+        elif not page.whole and self._monotonic() > self._held_until - self._lease / 2:
             cursor = await self._kept(cursor)
         return cursor
 
@@ -221,8 +224,8 @@ class Relay:
         return cursor._replace(marks=with_marks(cursor.marks, marks))
 
     async def _kept(self, cursor: Cursor) -> Cursor:
-        held_until = self._monotonic() + LEASE_SECONDS
-        if not await self._log.advance(cursor, seconds=LEASE_SECONDS):
+        held_until = self._monotonic() + self._lease
+        if not await self._log.advance(cursor, seconds=self._lease):
             raise FenceLost
         self._held_until = held_until
         return cursor
