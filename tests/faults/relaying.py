@@ -24,8 +24,15 @@ _EVENTS = "entitlements.events.v1"
 class Ending(OutgoingLog):
     """Ends where it would note that events were acknowledged."""
 
+    before = 0
+
+    async def take(self, *, seconds: float) -> Cursor | None:
+        cursor = await super().take(seconds=seconds)
+        self.before = cursor.position if cursor else 0
+        return cursor
+
     async def advance(self, cursor: Cursor, *, seconds: float) -> bool:
-        if cursor.position:
+        if cursor.position > self.before:
             os.kill(os.getpid(), signal.SIGKILL)
         return await super().advance(cursor, seconds=seconds)
 
@@ -39,12 +46,12 @@ class CursorFirst(Publisher):
         return super().publish(messages)
 
 
-class EndingLate(OutgoingLog):
+class EndingLate(Ending):
     """Ends after it has noted that events were acknowledged."""
 
     async def advance(self, cursor: Cursor, *, seconds: float) -> bool:
-        kept = await super().advance(cursor, seconds=seconds)
-        if cursor.position:
+        kept = await OutgoingLog.advance(self, cursor, seconds=seconds)
+        if cursor.position > self.before:
             os.kill(os.getpid(), signal.SIGKILL)
         return kept
 
@@ -59,7 +66,7 @@ async def main(url: str, servers: str, prefix: str, mode: str) -> None:
         log={"killed": Ending, "cursor-first": EndingLate}.get(mode, OutgoingLog),
     )
     relay.start()
-    said = ""
+    said = "stopped"
     while True:
         if relay.standing != said:
             said = relay.standing

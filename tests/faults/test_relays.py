@@ -90,7 +90,7 @@ def assert_in_order(kafka: str, topics: Topics) -> None:
 async def test_a_relay_killed_between_acknowledgement_and_cursor_loses_nothing(
     database: Database, kafka: str, topics: Topics, rounds: Rounds, mode: str
 ) -> None:
-    """What it had sent is sent again. The mutant moves the cursor first, and its events are gone."""
+    """What it had sent is sent again. The mutant moves the cursor first: its events are gone."""
     with psycopg.connect(database.app_url, autocommit=True) as writer:
         for number in range(rounds(1)):
             with process(database, kafka, topics, mode=mode) as killed:
@@ -186,7 +186,7 @@ class OnlyNotified(AsyncConnection):
 async def test_a_relay_that_hears_no_notification_publishes_all_the_same(
     database: Database, kafka: str, topics: Topics, rounds: Rounds
 ) -> None:
-    """It looks by itself; the mutant, which only waits to be told, has published nothing by then."""
+    """It looks by itself; the mutant, which only waits to be told, has heard nothing by then."""
     with (
         Proxy(database.app_url) as proxy,
         psycopg.connect(database.app_url, autocommit=True) as writer,
