@@ -65,6 +65,27 @@ class Found(NamedTuple):
     unmarked: dict[Place, tuple[int, int]]
 
 
+class Producer(KafkaProducer):  # type: ignore[misc]  # it has no types
+    """A producer that can be thrown away: nothing of what it holds is sent after that.
+
+    The library's own `close` waits for what is under way, and goes on trying when that takes longer
+    than it may: records would arrive behind those of the next producer.
+    """
+
+    abandoned = False
+
+    def abandon(self) -> None:
+        """Drop what was not sent, and return once nothing can be sent any more."""
+        self.abandoned = True
+        self.close(timeout=0)
+        self._sender.join(DELIVERY_MS / 1000)
+
+    def flush(self, timeout: float | None = None) -> None:
+        """See `KafkaProducer.flush`, which `close` calls."""
+        if not self.abandoned:
+            super().flush(timeout)
+
+
 class Publisher:
     """Sends to the topics of one ledger, all of a batch acknowledged or PublishFailed.
 
@@ -82,7 +103,7 @@ class Publisher:
         self._topics = topics
         try:
             ensure_topics(servers, topics, partitions=partitions, timeout_ms=TIMEOUT_MS)
-            self._producer = KafkaProducer(
+            self._producer = Producer(
                 bootstrap_servers=servers,
                 acks="all",
                 enable_idempotence=True,
@@ -178,8 +199,8 @@ class Publisher:
         return found.orgs
 
     def close(self) -> None:
-        """Let go, without waiting for anything."""
-        self._producer.close(timeout=0)
+        """Let go; what was not acknowledged will not be sent by this one any more."""
+        self._producer.abandon()
 
     def _acknowledged(self, sent: Iterable[tuple[Message, Any]]) -> dict[Place, tuple[int, int]]:
         marks: dict[Place, tuple[int, int]] = {}

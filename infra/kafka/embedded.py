@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -90,6 +91,14 @@ class EmbeddedKafka:
             self._child.wait()
             self._child = None
 
+    def stall(self) -> None:
+        """Let it answer nobody, and end no connection."""
+        self._signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """The end of a stall."""
+        self._signal(signal.SIGCONT)
+
     def restart(self) -> None:
         """Kill it and start it again."""
         self.kill()
@@ -104,6 +113,10 @@ class EmbeddedKafka:
     def stop(self) -> None:
         """End it for good."""
         self.kill()
+
+    def _signal(self, how: signal.Signals) -> None:
+        if self._child is not None:
+            self._child.send_signal(how)
 
     def _spawn(self, words: list[str], lock: int) -> None:
         """Start it from a thread that lives as long: the kernel takes a thread for the parent."""

@@ -6,12 +6,16 @@ The bounds are those of the architecture: with Kafka away the feed inside Postgr
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 import pytest
 
 from consumers import wire
+from consumers.invalidation.invalidation import Invalidation
 from consumers.relay.publisher import Found, Publisher
+from consumers.relay.relay import Relay
 from consumers.topics import Topics
 from domain.commands import GrantAccess, RevokeAccess
 from domain.ids import OrgId
@@ -19,6 +23,7 @@ from domain.org import Org
 from infra.catalog import default_document
 from infra.database import Database
 from infra.kafka import EmbeddedKafka
+from infra.postgres import EmbeddedPostgres
 from infra.propagation import propagating
 from infra.settings import Settings
 from infra.wiring import Parts
@@ -27,8 +32,8 @@ from projections.orgs import fetch_org
 from projections.outgoing import Marks
 from projections.table import OrgTable
 from tests.brokers import everything, new_prefix, states
+from tests.conftest import new_database
 from tests.consumers.carrying import Heard, a_relay, carried, listening, running
-from tests.consumers.invalidation.test_invalidation import Caching
 from tests.faults.conftest import Rounds
 from tests.infra.store.orders import CRM, order, registration
 from tests.infra.store.world import until
@@ -38,12 +43,19 @@ pytestmark = [pytest.mark.anyio, pytest.mark.one_server]
 ORG = OrgId("7")
 
 
-@pytest.fixture
-async def ledger(settings: Settings, database: Database) -> AsyncIterator[Parts]:
+@asynccontextmanager
+async def a_ledger(settings: Settings, database: Database) -> AsyncIterator[Parts]:
     """A ledger with a catalog and an org that has CRM."""
     async with running_ledger(settings, database) as parts:
         await parts.ledger.publish_catalog(default_document(), by=order("1").by)
         await parts.ledger.execute(registration(ORG, GrantAccess(key=CRM)))
+        yield parts
+
+
+@pytest.fixture
+async def ledger(settings: Settings, database: Database) -> AsyncIterator[Parts]:
+    """A ledger for one test."""
+    async with a_ledger(settings, database) as parts:
         yield parts
 
 
@@ -85,87 +97,110 @@ class Trusting(Publisher):
         return super().inspect(marks, all_of_it=all_of_it)._replace(lost=False)
 
 
+@dataclass
+class Followed:
+    """A ledger that is published, and one who listens."""
+
+    parts: Parts
+    relay: Relay
+    topics: Topics
+    heard: Heard
+    hearing: Invalidation
+
+    async def settled(self, position: int) -> None:
+        """Everything up to a position is out, and heard of."""
+        await carried(self.relay, position=position)
+        await until(self.hearing.current)
+
+
+@asynccontextmanager
+async def followed(
+    settings: Settings, database: Database, broker: EmbeddedKafka, publisher: type[Publisher]
+) -> AsyncIterator[Followed]:
+    topics, heard = Topics.named(new_prefix()), Heard()
+    relay = a_relay(database, broker.address, topics, publisher=publisher)
+    async with (
+        a_ledger(settings, database) as parts,
+        running(relay),
+        listening(broker.address, topics, heard) as hearing,
+    ):
+        yield Followed(parts, relay, topics, heard, hearing)
+
+
 @pytest.mark.soak
-@pytest.mark.parametrize("publisher", [Publisher, Trusting], ids=["ours", "mutant-trusting"])
 async def test_a_broker_that_comes_back_empty_begins_a_new_epoch(
-    ledger: Parts,
+    settings: Settings,
+    server: EmbeddedPostgres,
     database: Database,
     broker: EmbeddedKafka,
-    topics: Topics,
-    publisher: type[Publisher],
+    rounds: Rounds,
 ) -> None:
     """Every org is published again, and whoever listens starts over.
 
     The mutant goes on as if nothing had happened: a subscriber that comes now never hears of
     whatever does not change.
     """
-    relay = a_relay(database, broker.address, topics, publisher=publisher)
-    heard = Heard()
-    async with running(relay), listening(broker.address, topics, heard) as hearing:
-        await until(hearing.current)
-        await carried(relay, position=ledger.feed.position)
-        await asyncio.to_thread(broker.wipe)
-        answer = await ledger.ledger.execute(registration("8"))
-        await carried(relay, position=answer.positions[-1])
-        await until(lambda: heard.beginnings >= 2)
-        await until(hearing.current)
-        found = {r.key.decode(): json.loads(r.value) for r in states(broker.address, topics)}
-    ours = publisher is Publisher
-    assert set(found) == ({"7", "8"} if ours else {"8"})
-    assert {d["ledger_epoch"] for d in found.values()} == {2 if ours else 1}
-    assert (sequences(broker, topics)[0] == 1) == ours
+    mutants = new_database(server)
+    async with (
+        followed(settings, database, broker, Publisher) as ours,
+        followed(settings, mutants, broker, Trusting) as mutant,
+    ):
+        for number in range(rounds(1)):
+            for world in (ours, mutant):
+                await world.settled(world.parts.feed.position)
+            await asyncio.to_thread(broker.wipe)
+            for world in (ours, mutant):
+                answer = await world.parts.ledger.execute(registration(f"8{number}"))
+                await world.settled(answer.positions[-1])
+            await until(lambda: ours.heard.beginnings >= 2 + number)  # noqa: B023 - awaited
+            found = [
+                {r.key.decode(): json.loads(r.value) for r in states(broker.address, w.topics)}
+                for w in (ours, mutant)
+            ]
+            newest = f"8{number}"
+            assert set(found[0]) == {"7", *(f"8{n}" for n in range(number + 1))}
+            assert set(found[1]) == {newest}
+            assert {d["ledger_epoch"] for d in found[0].values()} == {2 + number}
+            assert sequences(broker, ours.topics)[0] == 1
+            assert sequences(broker, mutant.topics)[0] > 1
 
 
-@pytest.mark.parametrize("trusting", [False, True], ids=["ours", "mutant-no-heartbeat"])
-async def test_without_a_heartbeat_a_cache_reads_through(
-    ledger: Parts, database: Database, broker: EmbeddedKafka, topics: Topics, trusting: bool
+async def test_with_kafka_out_of_reach_nobody_serves_what_is_no_more(
+    settings: Settings, database: Database, broker: EmbeddedKafka, ledger: Parts
 ) -> None:
-    """Kafka is cut while a revoke goes on, for one who hears of changes through Kafka alone.
+    """A revoke goes on while the broker answers nobody.
 
-    The mutant, which does not look for heartbeats, serves what is no more.
+    A server hears of it through PostgreSQL and keeps its cache; who has Kafka alone misses the
+    heartbeat and reads through. The mutant, who does not look for it, serves what was.
     """
+    settings = settings.model_copy(
+        update={"kafka_bootstrap_servers": broker.address, "topic_prefix": new_prefix()}
+    )
 
     async def fetch(org: OrgId) -> Org | None:
         async with ledger.ledger.reading() as connection:
             return await fetch_org(connection, org)
 
-    def current() -> bool:
-        return trusting or hearing.current()
+    def table(current: Callable[[], bool]) -> OrgTable:
+        return OrgTable(fetch=fetch, current=current, ttl_seconds=300, monotonic=time.monotonic)
 
-    table = OrgTable(fetch=fetch, current=current, ttl_seconds=300, monotonic=time.monotonic)
     async with (
-        running(a_relay(database, broker.address, topics)),
-        listening(broker.address, topics, Caching(table)) as hearing,
+        running_ledger(settings, database) as server,
+        propagating(server),
     ):
-        await until(hearing.current)
-        before = await table.get(ORG)
-        assert table.held(ORG) is before
-        await asyncio.to_thread(broker.kill)
-        try:
-            answer = await ledger.ledger.execute(order(ORG, RevokeAccess(key=CRM)))
-            await until(lambda: not hearing.current())
-            served = (await table.get(ORG)).version
-        finally:
-            await asyncio.to_thread(broker.start)
-    assert served == (before.version if trusting else answer.org_version)
-
-
-async def test_with_kafka_away_a_server_hears_of_changes_through_postgres(
-    settings: Settings, database: Database, broker: EmbeddedKafka, ledger: Parts
-) -> None:
-    """And goes on serving from its cache: the feed inside PostgreSQL is up to date."""
-    settings = settings.model_copy(
-        update={"kafka_bootstrap_servers": broker.address, "topic_prefix": new_prefix()}
-    )
-    async with running_ledger(settings, database) as server, propagating(server):
         through_kafka = server.ears.hearing[-1]
         await until(through_kafka)
-        await asyncio.to_thread(broker.kill)
+        alone, mutant = table(through_kafka), table(lambda: True)
+        before = [await cache.get(ORG) for cache in (server.table, alone, mutant)]
+        assert [c.held(ORG) for c in (server.table, alone, mutant)] == before
+        broker.stall()
         try:
             await until(lambda: not through_kafka())
-            before = await server.table.get(ORG)
-            assert server.table.held(ORG) is before
-            await ledger.ledger.execute(order(ORG, RevokeAccess(key=CRM)))
+            assert server.table.held(ORG) is before[0]
+            answer = await ledger.ledger.execute(order(ORG, RevokeAccess(key=CRM)))
             await until(lambda: server.table.held(ORG) is None)
+            served = [(await c.get(ORG)).version for c in (server.table, alone, mutant)]
         finally:
-            await asyncio.to_thread(broker.start)
+            broker.go_on()
+        await until(through_kafka)
+    assert served == [answer.org_version, answer.org_version, before[2].version]

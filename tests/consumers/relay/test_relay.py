@@ -3,6 +3,7 @@
 import json
 from collections import defaultdict
 from random import Random
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -87,7 +88,7 @@ async def test_all_events_arrive_in_order_and_the_state_is_the_ledgers(
 
     snapshots = Snapshots(parts.shelf.catalog)
     found = folded(kafka, topics)
-    assert set(found) == {org for row in rows if (org := org_of(row.stream))}
+    assert set(found) == {of for row in rows if (of := org_of(row.stream))}
     async with parts.ledger.reading() as reading:
         for org, document in found.items():
             now = await fetch_org(reading, OrgId(org))
@@ -99,7 +100,7 @@ async def test_all_events_arrive_in_order_and_the_state_is_the_ledgers(
                 assert document["states"] == wanted["states"]
 
 
-def _heartbeats(kafka: str, topics: Topics) -> list[object]:
+def _heartbeats(kafka: str, topics: Topics) -> list[Any]:
     return [r for r in everything(kafka, topics.state) if r.key == wire.HEARTBEAT_KEY]
 
 
