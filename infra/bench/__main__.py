@@ -21,6 +21,7 @@ from infra.bench.ground import FULL, QUICK, Ground, ground
 from infra.bench.importing import legacy_import
 from infra.bench.loading import load
 from infra.bench.maps import full_map
+from infra.bench.propagating import propagate
 from infra.bench.rebuilding import rebuild
 
 PARTS: dict[str, Callable[[Ground], Coroutine[Any, Any, list[Figure]]]] = {
@@ -30,6 +31,7 @@ PARTS: dict[str, Callable[[Ground], Coroutine[Any, Any, list[Figure]]]] = {
     "map": full_map,
     "load": load,
     "rebuild": rebuild,
+    "propagation": propagate,
 }
 _QUICK = "Quick: too little was measured to judge by."
 
