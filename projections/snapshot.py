@@ -13,6 +13,7 @@ from domain.ids import org_json
 from domain.instants import BEGINNING, iso
 from domain.org import Org
 
+_LABELS = tuple(state.label for state in Effective)  # by value; the property costs more than all
 ENFORCED: Mapping[str, Any] = {"default": "enforce", "modules": {}}
 
 
@@ -24,7 +25,7 @@ class Snapshots:
         nothing = Lanes.of((), ())
         at = BEGINNING
         states = effective_map(nothing, catalog, at)
-        self._states = {key: state.label for key, state in states.items()}
+        self._states = {key: _LABELS[state] for key, state in states.items()}
         self._denied = {
             key: denied_by(nothing, catalog, key, at)
             for key, state in states.items()
@@ -62,7 +63,7 @@ class Snapshots:
     def states(self, lanes: Lanes, at: datetime) -> dict[Key, str]:
         """The effective state of every key, in the catalog's order."""
         found = effective_map(lanes, self.catalog, at, modules=self._touched(lanes))
-        return self._states | {key: state.label for key, state in found.items()}
+        return self._states | {key: _LABELS[state] for key, state in found.items()}
 
     def _judged(self, lanes: Lanes, at: datetime) -> tuple[dict[Key, str], dict[Key, str | None]]:
         touched = self._touched(lanes)
@@ -73,7 +74,7 @@ class Snapshots:
             for key, state in found.items()
             if state is Effective.DISABLED
         }
-        states = self._states | {key: state.label for key, state in found.items()}
+        states = self._states | {key: _LABELS[state] for key, state in found.items()}
         return states, denied
 
     def _touched(self, lanes: Lanes) -> set[Key]:

@@ -131,8 +131,10 @@ class Batches:
     def _state(self, page: Page, state: State, cause: Cause, before: Lanes | Before) -> Message:
         assert self._snapshots is not None
         try:
+            org = state.read()
             message = self._renderer.state(
                 state,
+                org,
                 before=before,
                 cause=cause.name,
                 recorded_at=cause.recorded_at,
@@ -142,7 +144,7 @@ class Batches:
             )
         except Exception as error:
             return self._renderer.unreadable(state, epoch=page.epoch, error=error)
-        self._known[state.org] = (state.version, state.read().lanes)
+        self._known[state.org] = (state.version, org.lanes)
         self._known.move_to_end(state.org)
         if len(self._known) > _MOST_KNOWN:
             self._known.popitem(last=False)

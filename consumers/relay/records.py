@@ -11,6 +11,7 @@ from consumers.topics import Topics
 from domain.effective import Lanes
 from domain.ids import OrgId, org_json, org_of
 from domain.instants import iso
+from domain.org import Org
 from projections.outgoing import Event, State
 from projections.snapshot import Snapshots
 
@@ -71,6 +72,7 @@ class Renderer:
     def state(
         self,
         state: State,
+        org: Org,
         *,
         before: Lanes | Before,
         cause: str,
@@ -82,9 +84,8 @@ class Renderer:
         """The present state of one org; `before` is what it had when it was last published."""
         if (self._topics.state, state.org.encode(), state.position) in self.refused:
             raise Unrenderable("the broker refuses it")
-        org = state.read()
         document = snapshots.document(org, position=state.position, epoch=epoch, at=at)
-        document["changed_keys"] = _changed(before, org.lanes, snapshots, at)
+        document["changed_keys"] = _changed(before, document["states"], snapshots, at)
         document["cause"] = cause
         document["kind"] = "state"
         found = wire.headers(
@@ -184,15 +185,18 @@ def _with_place(event: Event) -> bytes:
     return start + (b"," if rest.strip() != b"}" else b"") + rest
 
 
-def _changed(before: Lanes | Before, lanes: Lanes, snapshots: Snapshots, at: datetime) -> list[str]:
+def _changed(
+    before: Lanes | Before, now: Mapping[str, str], snapshots: Snapshots, at: datetime
+) -> list[str]:
     """The keys whose effective state is another one than it would be without the change."""
     if before == "the same":
         return []
-    now = snapshots.states(lanes, at)
     if before == "unknown":
         return list(now)
     then = snapshots.states(before, at)
-    return [key for key, state in now.items() if then[key] != state]
+    return [
+        key for (key, state), was in zip(now.items(), then.values(), strict=True) if was != state
+    ]
 
 
 def _told(error: Exception, *, topic: str) -> dict[str, str]:

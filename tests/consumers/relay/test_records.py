@@ -60,6 +60,7 @@ def state_of(org: Org) -> State:
 def document(org: Org, before: Lanes, snapshots: Snapshots) -> dict[str, object]:
     message = Renderer(TOPICS).state(
         state_of(org),
+        org,
         before=before,
         cause="entitlements.GrantEnded.v1",
         recorded_at=NOON,
