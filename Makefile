@@ -20,11 +20,11 @@ help: ## this list
 venv: .venv/.installed ## install into .venv, nothing when it is fresh (PYTHON=/path/to/python)
 	@:
 
-run: venv ## serve the demo on http://127.0.0.1:8000 (PORT=8000)
-	@exec .venv/bin/entitlements serve --demo --host 127.0.0.1 --port '$(PORT)'
+run: venv ## serve the demo on http://127.0.0.1:8000 (PORT=8000 KAFKA=1)
+	@exec .venv/bin/entitlements serve --demo --host 127.0.0.1 --port '$(PORT)' $(if $(KAFKA),--kafka)
 
 test: venv ## every test (JOBS=3 at a time)
-	@.venv/bin/python -m pytest -n '$(JOBS)' --dist loadfile
+	@.venv/bin/python -m pytest -n '$(JOBS)' --dist loadgroup
 
 soak: venv ## the long lane: every fault as often as promised, some hours (SOAK=10: a tenth)
 	@.venv/bin/python -m pytest -m soak --soak '$(SOAK)'

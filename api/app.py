@@ -27,6 +27,7 @@ from api.routes import (
     modules,
     operations,
     pending,
+    refresh,
     rollout,
     testing,
     watch,
@@ -89,6 +90,7 @@ def create_app(
         bypass.router, responses=documented(Problem, 401, 403, 404, 409, 413, 422, 503)
     )
     app.include_router(watch.router, responses=documented(Problem, 401, 403, 422, 503))
+    app.include_router(refresh.router, responses=documented(Problem, 401, 403, 404, 422, 503))
     app.include_router(operations.router)
     if test_clock:
         app.include_router(testing.router, responses=documented(Problem, 401, 403, 422, 503))

@@ -5,13 +5,8 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from domain.catalog import Catalog, Key
-from domain.decision import REASONS, STATUSES, Gating, Verdict
+from domain.decision import Verdict
 from domain.decision_ids import compact
-from domain.gating import Mode
-from domain.ids import OrgId, org_json
-from domain.rows import Columns
-
-MODES: tuple[Mode, ...] = ("enforce", "shadow", "off")
 
 
 class Moment(NamedTuple):
@@ -66,48 +61,6 @@ def ends(verdict: Verdict) -> tuple[str, str]:
 
 
 _HEAD = ("allowed", "status", "denied_by", "code")
-
-
-def snapshot(
-    org: OrgId,
-    row: bytes,
-    columns: Columns,
-    gating: Gating,
-    *,
-    org_version: int,
-    position: int,
-    ledger_epoch: int,
-    evaluated_at: str,
-    next_boundary: str | None,
-) -> dict[str, Any]:
-    """Everything that decisions about one org need; not to be used at or after `next_boundary`."""
-    return {
-        "org_id": org_json(org),
-        "org_version": org_version,
-        "position": position,
-        "ledger_epoch": ledger_epoch,
-        "catalog_version": columns.catalog.version,
-        "rollout_version": gating.version,
-        "evaluated_at": evaluated_at,
-        "next_boundary": next_boundary,
-        "gating": gating_of(org, columns, gating),
-        "states": {key: STATUSES[cell] for key, cell in zip(columns.keys, row, strict=True)},
-        "denied_by": {
-            key: REASONS[cell]
-            for key, cell in zip(columns.keys, row, strict=True)
-            if REASONS[cell] is not None
-        },
-    }
-
-
-def gating_of(org: OrgId, columns: Columns, gating: Gating) -> dict[str, Any]:
-    """The rollout's mode for most modules, and by module where it differs."""
-    modes = {key: gating(org, key) for key in columns.modules}
-    default = max(MODES, key=lambda mode: list(modes.values()).count(mode))
-    return {
-        "default": default,
-        "modules": {key: mode for key, mode in modes.items() if mode != default},
-    }
 
 
 def catalog_document(catalog: Catalog) -> dict[str, Any]:

@@ -52,6 +52,10 @@ class Gating:
     share: int = EVERYBODY
     default: Mode = "off"
 
+    def __call__(self, org: OrgId, module: Key) -> Mode:
+        """The mode alone."""
+        return self.ruling(org, module).mode
+
     @cached_property
     def uniform(self) -> Mode | None:
         """The mode where it is the same for every org and module, so that nobody need ask."""

@@ -23,6 +23,7 @@ from infra.database import database
 from infra.histories import Audit, Histories
 from infra.integrity.keeper import keeping
 from infra.integrity.verifying import Integrity
+from infra.propagation import broker, propagating
 from infra.readiness import readiness
 from infra.settings import Settings
 from infra.testing import WARNING, SettableClock, check_workers
@@ -35,7 +36,9 @@ class AddressInUse(Exception):
     """Another program listens there; says what to do."""
 
 
-def serve(settings: Settings, *, host: str, port: int, workers: int, demo: bool) -> None:
+def serve(
+    settings: Settings, *, host: str, port: int, workers: int, demo: bool, kafka: bool = False
+) -> None:
     """Serve until interrupted.
 
     Raises:
@@ -48,10 +51,14 @@ def serve(settings: Settings, *, host: str, port: int, workers: int, demo: bool)
     verifier(
         settings, clock=LedgerClock()
     )  # so that an unusable key is told before anything starts
-    with listening(host, port) as taken, database(settings):  # an embedded one stays up throughout
+    with (
+        listening(host, port) as taken,
+        database(settings),  # an embedded one stays up throughout
+        broker(settings, wanted=kafka) as told,
+    ):
         address = f"http://{host}:{taken.getsockname()[1]}"
         asyncio.run(_prepare(settings, demo=demo))
-        print(banner(settings, address, demo=demo), flush=True)  # noqa: T201 - what it is for
+        print(banner(settings, address, demo=demo) + told, flush=True)  # noqa: T201 - what it is for
         config = configuration("infra.server:worker_app", factory=True, workers=workers)
         if workers > 1:
             Multiprocess(config, sockets=[taken]).run()
@@ -84,6 +91,7 @@ def application(settings: Settings) -> FastAPI:
             opened(settings) as parts,
             keeping(parts.ledger.reading, directory=settings.data_dir),
             ticking(parts.ticker, directory=settings.data_dir),
+            propagating(parts),
         ):
             yield app_parts(parts)
 

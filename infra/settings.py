@@ -42,6 +42,16 @@ class Settings(BaseModel):
     catalog_file: Path | None = Field(
         default=None, description="catalog to publish on first start; absent: the shipped one"
     )
+    kafka_bootstrap_servers: str | None = Field(
+        default=None,
+        description="Kafka to publish to; absent: changes are told within PostgreSQL only",
+    )
+    kafka_partitions: Annotated[int, Field(ge=1, le=1_000)] = Field(
+        default=3, description="partitions of the topics that the relay creates"
+    )
+    topic_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,100}$")] = Field(
+        default="", description="put before the names of the topics on a shared cluster"
+    )
     cache_ttl_seconds: Annotated[int, Field(ge=1, le=86_400)] = Field(
         default=300, description="how long a cached entitlement may serve at most"
     )

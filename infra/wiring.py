@@ -50,6 +50,7 @@ FIRST_START = Provenance(
     reason="The first start publishes the catalog it was given.",
 )
 _PAUSE_SECONDS = 0.2
+Dial = Callable[[], Awaitable[AsyncConnection]]
 
 log = logging.getLogger("entitlements.orgs")
 
@@ -76,6 +77,8 @@ class Parts:
     rollouts: Rollouts
     bypasses: Bypasses
     ticker: Ticker  # not started: that is for processes that stay
+    ears: "Ears"
+    dial: Dial
 
 
 class Ears:
@@ -92,7 +95,12 @@ class Ears:
         self.watch: Watch | None = None
         self.sessions: Sessions | None = None
         self.followers: list[Follower | Ticker] = []
+        self.hearing: list[Callable[[], bool]] = []
         self._reading: set[asyncio.Task[None]] = set()
+
+    def current(self) -> bool:
+        """Whether any of what is listened to is up to date: then nothing goes unheard."""
+        return any(hears() for hears in self.hearing)
 
     def told_time(self, now: datetime) -> None:
         self._clock.tell(now)
@@ -111,6 +119,11 @@ class Ears:
             self._read(self.read_catalog)
         elif stream == ROLLOUT_STREAM and version > self._gates.gating.version:
             self._read(self.read_rollout)
+
+    def refresh(self, org_id: OrgId) -> None:
+        """Read an org anew, whatever is known of it."""
+        if self.table is not None:
+            self.table.forget(org_id)
 
     def start_over(self) -> None:
         if self.table is not None:
@@ -173,7 +186,7 @@ def prepare_database(where: Database) -> None:
         )
 
 
-def dialling(where: Database) -> Callable[[], Awaitable[AsyncConnection]]:
+def dialling(where: Database) -> Dial:
     """How to get a connection; an embedded server that was killed is started again first."""
 
     async def dial() -> AsyncConnection:
@@ -203,7 +216,8 @@ async def running(settings: Settings, where: Database) -> AsyncIterator[Parts]:
     enabled = settings.enable_entitlements_gating
     switch = Switch(gates, enabled=enabled, file=switch_file(settings))
     ears = Ears(clock=clock, shelf=shelf, gates=gates, pool=pool)
-    feed = Feed(dial, subscriber=ears, monotonic=time.monotonic)
+    feed = Feed(dial, subscriber=ears, monotonic=time.monotonic, refresh=ears.refresh)
+    ears.hearing.append(feed.current)
 
     async def fetch(org_id: OrgId) -> Org | None:
         async with ledger.reading() as connection:
@@ -214,7 +228,7 @@ async def running(settings: Settings, where: Database) -> AsyncIterator[Parts]:
 
     table = OrgTable(
         fetch=fetch,
-        current=feed.current,
+        current=ears.current,
         ttl_seconds=settings.cache_ttl_seconds,
         monotonic=time.monotonic,
     )
@@ -269,6 +283,8 @@ async def running(settings: Settings, where: Database) -> AsyncIterator[Parts]:
             rollouts=Rollouts(ledger.reading, steering=steering),
             bypasses=bypasses,
             ticker=ticker,
+            ears=ears,
+            dial=dial,
         )
     finally:
         await bypasses.uses.close()

@@ -9,10 +9,13 @@ from typing import Protocol
 import psycopg
 from psycopg import AsyncConnection
 
+from domain.ids import OrgId
+
 POLL_SECONDS = 1.0
 LATEST_SECONDS = 5.0  # without a successful poll for this long, nobody may rely on the feed
 _PAGE = 2_000
 _PAUSE_SECONDS = 0.2
+_REFRESH = "refresh"  # never rename: processes of two releases tell it to each other
 
 _POLL = """
     SELECT h.epoch, h.position, clock_timestamp(), e.position, e.stream, e.version
@@ -21,6 +24,11 @@ _POLL = """
                           WHERE position > %s ORDER BY position LIMIT %s) e ON true
      ORDER BY e.position
 """
+
+
+async def tell_to_refresh(connection: AsyncConnection, org: OrgId) -> None:
+    """Let every process that follows the log read an org anew. Who is not connected, has to."""
+    await connection.execute("SELECT pg_notify('ledger', %s)", (f"{_REFRESH} {org}",))
 
 
 class Subscriber(Protocol):
@@ -45,8 +53,10 @@ class Feed:
         *,
         subscriber: Subscriber,
         monotonic: Callable[[], float],
+        refresh: Callable[[OrgId], None] = lambda org: None,
     ) -> None:
         self._connect = connect
+        self._refresh = refresh
         self._subscriber = subscriber
         self._monotonic = monotonic
         self._epoch: int | None = None
@@ -99,11 +109,16 @@ class Feed:
                 await self._connection.execute("LISTEN ledger")
                 while True:
                     await self._poll(self._connection)
-                    async for _ in self._connection.notifies(timeout=POLL_SECONDS, stop_after=1):
-                        pass
+                    async for told in self._connection.notifies(timeout=POLL_SECONDS, stop_after=1):
+                        self._hear(told.payload)
             except psycopg.Error:
                 await self._hang_up()
                 await asyncio.sleep(_PAUSE_SECONDS)
+
+    def _hear(self, payload: str) -> None:
+        word, _, org = payload.partition(" ")
+        if word == _REFRESH:
+            self._refresh(OrgId(org))
 
     async def _hang_up(self) -> None:
         connection, self._connection = self._connection, None

@@ -75,7 +75,7 @@ class Gates:
         self._take(Gating())
 
     def __call__(self, org: OrgId, module: Key) -> Mode:
-        return self._gating.ruling(org, module).mode
+        return self._gating(org, module)
 
     @property
     def gating(self) -> Gating:

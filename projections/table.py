@@ -170,6 +170,11 @@ class OrgTable:
         while len(self._floors) > MOST_ORGS:
             self._floors.popitem(last=False)
 
+    def forget(self, org_id: OrgId) -> None:
+        """Read the org anew when it is asked for next, whatever is known of it."""
+        self._entries.pop(org_id, None)
+        self._fetching.pop(org_id, None)
+
     def clear(self) -> None:
         """Forget everything: what is known, or being read, may be of a log that is gone."""
         self._era += 1

@@ -1,5 +1,8 @@
 """Real servers for every test that needs one: each PostgreSQL that is installed, and real HTTP."""
 
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager
 from functools import cache
@@ -10,16 +13,20 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from consumers.topics import Topics
 from infra.database import Database
+from infra.kafka import EmbeddedKafka, KafkaUnavailable
 from infra.migrations.run import migrate
 from infra.postgres.binaries import SYSTEM
 from infra.postgres.embedded import EmbeddedPostgres
 from infra.settings import Settings
 from infra.wiring import FIRST_START, Parts, first_catalog, running
 from tests import soak
+from tests.brokers import given_broker, new_prefix, own_broker
 from tests.live import LiveServer
 
 _NUMBERS = count(1)
+_FETCHING = pytest.StashKey["subprocess.Popen[bytes]"]()
 _SYSTEM_15 = SYSTEM / "15" / "bin"
 SERVERS = [
     pytest.param(None, id="pg-wheel"),
@@ -29,6 +36,7 @@ SERVERS = [
         marks=pytest.mark.skipif(not _SYSTEM_15.exists(), reason="PostgreSQL 15 is not installed"),
     ),
 ]
+BROKER = {"broker", "kafka"}  # the fixtures that start one
 HoldServer = Callable[[Path | None], EmbeddedPostgres]
 SECRET = "a secret of this test run, long enough for HS256"
 
@@ -43,12 +51,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Leave nothing running."""
+    fetching = config.stash.get(_FETCHING, None)
+    if fetching is not None:
+        fetching.terminate()
+        fetching.wait()
+
+
 @pytest.fixture
 def rounds(request: pytest.FixtureRequest) -> soak.Rounds:
     """How often to repeat a fault."""
     return soak.chosen(request.config)
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run what does not depend on the database's version against one server only."""
     items[:] = [
@@ -56,6 +73,51 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items
         if not (item.get_closest_marker("one_server") and "pg-15" in item.name)
     ]
+    for item in items:  # of several processes one has the tests of a file, and one the broker
+        broker = BROKER & set(getattr(item, "fixturenames", ()))
+        name = "broker" if broker else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(name))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Fetch the broker while other tests run, where it has to be fetched at all."""
+    fixtures = {name for item in session.items for name in getattr(item, "fixturenames", ())}
+    first = os.environ.get("PYTEST_XDIST_WORKER", "gw0") == "gw0"
+    if first and fixtures & BROKER and not session.config.option.collectonly:
+        session.config.stash[_FETCHING] = subprocess.Popen(
+            [sys.executable, "-m", "infra.kafka"],
+            cwd=Path(__file__).parents[1],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+
+@pytest.fixture(scope="session")
+def broker(request: pytest.FixtureRequest) -> Iterator[EmbeddedKafka]:
+    """A broker of this run's own, which a test may kill."""
+    fetching = request.config.stash.get(_FETCHING, None)
+    if fetching is not None:
+        fetching.wait()
+    try:
+        with own_broker() as broker:
+            yield broker
+    except KafkaUnavailable as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def kafka(request: pytest.FixtureRequest) -> str:
+    """The address of a broker: the one the environment names, or this run's own."""
+    own: EmbeddedKafka | None = None
+    if given_broker() is None:
+        own = request.getfixturevalue("broker")
+    return own.address if own is not None else str(given_broker())
+
+
+@pytest.fixture
+def topics() -> Topics:
+    """Topics for one test."""
+    return Topics.named(new_prefix())
 
 
 @pytest.fixture(scope="session")

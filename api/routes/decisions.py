@@ -20,7 +20,7 @@ from api.identity import Caller, VisibleOrg, may_audit
 from api.orders import version_in
 from api.parts import ApiParts, Parts
 from api.render import dumped
-from api.render_decisions import catalog_document, gating_of, snapshot
+from api.render_decisions import catalog_document
 from api.replaying import replayed
 from api.routes.entitlements import MinVersion
 from api.standing import Found, at_instant, present
@@ -29,6 +29,7 @@ from domain.decision_ids import read_decision_id
 from domain.ids import OrgId, org_id, org_json
 from domain.instants import aware, iso
 from domain.refusals import Refusal, Unavailable, UnknownOrg
+from projections.snapshot import gating_of, snapshot
 from projections.table import Entry
 
 router = APIRouter(prefix="/api/v1", tags=["decisions"])

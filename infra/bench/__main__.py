@@ -24,6 +24,7 @@ from infra.bench.importing import legacy_import
 from infra.bench.loading import load
 from infra.bench.maps import full_map
 from infra.bench.million import audit
+from infra.bench.propagating import propagate
 from infra.bench.rebuilding import rebuild
 
 PARTS: dict[str, Callable[[Ground], Coroutine[Any, Any, list[Figure]]]] = {
@@ -36,6 +37,7 @@ PARTS: dict[str, Callable[[Ground], Coroutine[Any, Any, list[Figure]]]] = {
     "load": load,
     "rebuild": rebuild,
     "audit": audit,
+    "propagation": propagate,
 }
 _QUICK = "Quick: too little was measured to judge by."
 

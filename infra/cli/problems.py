@@ -10,6 +10,7 @@ from domain.refusals import Refusal
 
 DOCTOR = "'entitlements doctor' tells what is wrong and how to mend it."
 SERVER = "Check that PostgreSQL runs and that LEDGER_DATABASE_URL names it. " + DOCTOR
+BROKER = "Check that Kafka runs and that LEDGER_KAFKA_BOOTSTRAP_SERVERS names it."
 ADDRESS = "The database's address cannot be read as a PostgreSQL URL."
 PRIVILEGE = "Set LEDGER_MIGRATION_DATABASE_URL to a role that may create roles and schemas."
 
@@ -48,16 +49,21 @@ class _Known(NamedTuple):
 # By name, so that telling a problem imports nothing; a test sees to it that each name exists.
 KNOWN = {
     "builtins.OSError": _Known("os_error"),
+    "consumers.relay.publisher.PublishFailed": _Known("broker_unreachable", BROKER),
+    "consumers.topics.TopicMisconfigured": _Known("topic_misconfigured"),
+    "infra.carrying.NoBroker": _Known("no_broker"),
     "infra.cli.files.UnreadableFile": _Known("unreadable_file"),
     "infra.integrity.checkpoints.CheckpointsDamaged": _Known("checkpoints_damaged"),
     "infra.integrity.keeper.NotExtended": _Known("log_not_extended"),
     "infra.integrity.keys.KeysDamaged": _Known("checkpoint_keys_damaged"),
+    "infra.kafka.errors.KafkaUnavailable": _Known("embedded_kafka_unavailable"),
     "infra.postgres.errors.PostgresUnavailable": _Known("embedded_postgres_unavailable"),
     "infra.server.AddressInUse": _Known("address_in_use"),
     "infra.settings.SettingsProblem": _Known("settings_problem", DOCTOR),
     "infra.store.connections.UnsafeDatabase": _Known("unsafe_database"),
     "infra.store.mapper.UnknownFact": _Known("unknown_fact"),
     "infra.wiring.SchemaBehind": _Known("schema_behind"),
+    "projections.outgoing.LogAway": _Known("database_unreachable", SERVER),
     "psycopg.OperationalError": _Known("database_unreachable", SERVER),
     "psycopg.errors.InsufficientPrivilege": _Known("database_privilege_missing", PRIVILEGE),
     # The driver's own message repeats the address, and with it the password.

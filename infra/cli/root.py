@@ -13,6 +13,7 @@ from infra.cli.legacy import legacy
 from infra.cli.migrate import migrate
 from infra.cli.org import org
 from infra.cli.output import forgive_terminal, print_json, show, wants_json
+from infra.cli.propagation import invalidate, relay, restore_epoch
 from infra.cli.rollout import rollout
 from infra.cli.serve import serve
 from infra.cli.ticker import ticker
@@ -100,6 +101,9 @@ for _command in (
     views,
     ticker,
     legacy,
+    relay,
+    invalidate,
+    restore_epoch,
     migrate,
     doctor,
 ):

@@ -28,11 +28,14 @@ from infra.cli.usage import example
     help="How many processes share the socket.",
 )
 @click.option("--demo", is_flag=True, help="Seed demonstration orgs and print tokens.")
-def serve(*, host: str, port: int, workers: int, demo: bool) -> None:
+@click.option("--kafka", is_flag=True, help="Run a Kafka broker, too, unless one is configured.")
+def serve(*, host: str, port: int, workers: int, demo: bool, kafka: bool) -> None:
     """Serve HTTP until interrupted."""
     from infra.server import serve as serve_until_interrupted
     from infra.settings import Settings
 
     settings = Settings.from_environment()
     with contextlib.suppress(KeyboardInterrupt):  # the way it is meant to end
-        serve_until_interrupted(settings, host=host, port=port, workers=workers, demo=demo)
+        serve_until_interrupted(
+            settings, host=host, port=port, workers=workers, demo=demo, kafka=kafka
+        )

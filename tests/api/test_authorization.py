@@ -68,6 +68,7 @@ MATRIX: dict[tuple[str, str], set[str]] = {
     ("GET", "/api/v1/admin/orgs"): STAFF,
     ("GET", "/api/v1/admin/orgs/{org}/entitlements"): STAFF,
     ("PUT", "/api/v1/admin/orgs/{org}/entitlements"): STAFF,
+    ("POST", "/api/v1/orgs/{org}/refresh"): STAFF,
     **{("POST", f"/api/v1/orgs/{{org}}/commands/{name}"): COMMANDERS for name in COMMANDS},
 }
 _WHEN = "1~0~20260302T120000000000Z"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from api.denials import denial
-from api.render_decisions import Moment, answer, catalog_document, snapshot
+from api.render_decisions import Moment, answer, catalog_document
 from domain.catalog import Catalog, Key, module_of
 from domain.catalog_document import read_catalog
 from domain.decision import (
@@ -37,6 +37,7 @@ from domain.ids import OrgId, org_id, org_json
 from domain.instants import iso
 from domain.refusals import UnknownKey
 from domain.rows import Columns
+from projections.snapshot import snapshot
 from tests.domain.catalogs import document, module, submodule
 from tests.domain.scenario import Described, Scenario, fact
 from tests.domain.world import day, hour, morning, noon, us

@@ -1,0 +1,303 @@
+"""One producer and its partitions: sends, waits for the broker's word, and sees who else writes.
+
+Synchronous, as kafka-python is: used by one thread at a time, and never by an event loop's.
+"""
+
+import contextlib
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import (
+    KafkaError,
+    KafkaTimeoutError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+)
+
+from consumers import wire
+from consumers.relay.records import Message
+from consumers.topics import Topics, ensure_topics
+from projections.outgoing import Marks
+
+TIMEOUT_MS = 5_000
+DELIVERY_MS = 8_000
+_BATCH_BYTES = 512 * 1024  # before compression, so that no batch is too large for a broker after it
+_MOST_READ = 10_000
+_TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
+
+Place = tuple[str, int]  # topic and partition
+
+
+class PublishFailed(Exception):
+    """The broker has not acknowledged all of a batch: nobody knows what of it is there.
+
+    `refused` are the messages it never will.
+    """
+
+    def __init__(self, error: BaseException, *, refused: Sequence[Message] = ()) -> None:
+        super().__init__(f"{type(error).__name__}: {error}")
+        self.refused = refused
+
+
+class Published(NamedTuple):
+    """An event as the broker has it."""
+
+    position: int
+    event_id: str
+    topic: str
+    org: str | None
+    recorded_at: str | None
+
+
+class Found(NamedTuple):
+    """What the broker has beyond the last acknowledged records.
+
+    `lost` tells that an acknowledged record is gone that should be there; `orgs` are those whose
+    state was written.
+    """
+
+    lost: bool
+    events: list[Published]
+    orgs: set[str]
+    unmarked: dict[Place, tuple[int, int]]
+
+
+class Producer(KafkaProducer):  # type: ignore[misc]  # it has no types
+    """A producer that can be thrown away: nothing of what it holds is sent after that.
+
+    The library's own `close` waits for what is under way, and goes on trying when that takes longer
+    than it may: records would arrive behind those of the next producer.
+    """
+
+    abandoned = False
+
+    def abandon(self) -> None:
+        """Drop what was not sent, and return once nothing can be sent any more."""
+        self.abandoned = True
+        self.close(timeout=0)
+        self._sender.join(DELIVERY_MS / 1000)
+
+    def flush(self, timeout: float | None = None) -> None:
+        """See `KafkaProducer.flush`, which `close` calls."""
+        if not self.abandoned:
+            super().flush(timeout)
+
+
+class Publisher:
+    """Sends to the topics of one ledger, all of a batch acknowledged or PublishFailed.
+
+    After a failure it is of no use: close it and make another.
+    """
+
+    def __init__(self, servers: str, topics: Topics, *, partitions: int) -> None:
+        """Create what topics are missing, and connect.
+
+        Raises:
+            TopicMisconfigured: a topic is kept in a way that loses records.
+            PublishFailed: the broker cannot be reached.
+        """
+        self._servers = servers
+        self._topics = topics
+        try:
+            ensure_topics(servers, topics, partitions=partitions, timeout_ms=TIMEOUT_MS)
+            self._producer = Producer(
+                bootstrap_servers=servers,
+                acks="all",
+                enable_idempotence=True,
+                compression_type="gzip",
+                batch_size=_BATCH_BYTES,
+                linger_ms=1_000,  # every batch is flushed, so nothing waits for this
+                max_request_size=8 * _BATCH_BYTES,
+                max_block_ms=TIMEOUT_MS,
+                request_timeout_ms=TIMEOUT_MS,
+                delivery_timeout_ms=DELIVERY_MS,
+                bootstrap_timeout_ms=TIMEOUT_MS,
+                reconnect_backoff_max_ms=1_000,
+                allow_auto_create_topics=False,
+                metrics_enabled=False,
+            )
+        except (KafkaError, OSError) as error:
+            raise PublishFailed(error) from error
+        self._watched = (topics.events, topics.state)
+        self._next: dict[Place, int] = {}
+        self._foreign: list[tuple[Place, int, int]] = []
+
+    def state_partitions(self) -> list[int]:
+        """Where heartbeats go."""
+        with _failing():
+            return sorted(self._producer.partitions_for(self._topics.state))
+
+    def inspect(self, marks: Marks, *, all_of_it: bool = False) -> Found:
+        """Compare what the broker has with the last records it acknowledged.
+
+        Args:
+            all_of_it: read every record of a partition of which no last record is known, too.
+
+        Raises:
+            PublishFailed: it cannot be asked.
+        """
+        with _failing(), self._reading() as consumer:
+            places = [
+                TopicPartition(topic, partition)
+                for topic in self._watched
+                for partition in sorted(consumer.partitions_for_topic(topic) or ())
+            ]
+            consumer.assign(places)
+            ends, begins = consumer.end_offsets(places), consumer.beginning_offsets(places)
+            self._next = {tuple(place): end for place, end in ends.items()}
+            known = {at: m for at, m in _read_marks(marks).items() if at[0] in self._watched}
+            found = Found(self._is_lost(consumer, known, begins, ends), [], set(), {})
+            for place in places:
+                mark = known.get(tuple(place))
+                if mark is None:
+                    found.unmarked[tuple(place)] = (ends[place] - 1, 0)
+                if mark is not None or all_of_it:
+                    first = max(mark[0] + 1 if mark else 0, begins[place])
+                    _take_in(found, self._read(consumer, tuple(place), first, ends[place]))
+            return found
+
+    def publish(self, messages: Sequence[Message]) -> dict[Place, tuple[int, int]]:
+        """Send them in order; the last offset and position of each partition they went to.
+
+        Raises:
+            PublishFailed: not all of them were acknowledged.
+        """
+        sent = []
+        try:
+            for m in messages:
+                future = self._producer.send(
+                    m.topic, key=m.key, value=m.value, headers=m.headers, partition=m.partition
+                )
+                sent.append((m, future))
+            self._producer.flush(timeout=DELIVERY_MS / 1000 + 2)
+        except (KafkaError, OSError, AssertionError, ValueError) as error:
+            raise PublishFailed(error) from error
+        failed = [(m, future.exception) for m, future in sent if not future.succeeded()]
+        if failed:
+            refused = [m for m, error in failed if isinstance(error, _TOO_LARGE)]
+            first = failed[0][1] or TimeoutError("no acknowledgement in time")
+            raise PublishFailed(first, refused=refused)
+        return self._acknowledged([(m, future.value) for m, future in sent])
+
+    def foreign_orgs(self) -> set[str]:
+        """The orgs whose state somebody else has written between our own records, asked once.
+
+        That is a relay which was stopped while it sent, and lost its fence before it went on: what
+        it wrote is older, and would be what the compacted topic keeps.
+        """
+        foreign, self._foreign = self._foreign, []
+        if not foreign:
+            return set()
+        found = Found(False, [], set(), {})
+        with _failing(), self._reading() as consumer:
+            consumer.assign([TopicPartition(*at) for at, _, _ in foreign])
+            for at, first, end in foreign:
+                _take_in(found, self._read(consumer, at, first, end))
+        return found.orgs
+
+    def close(self) -> None:
+        """Let go; what was not acknowledged will not be sent by this one any more."""
+        self._producer.abandon()
+
+    def _acknowledged(self, sent: Iterable[tuple[Message, Any]]) -> dict[Place, tuple[int, int]]:
+        marks: dict[Place, tuple[int, int]] = {}
+        for message, record in sent:
+            at = (record.topic, record.partition)
+            expected = self._next.get(at, record.offset)
+            if record.offset > expected and at[0] == self._topics.state:
+                self._foreign.append((at, expected, record.offset))
+            self._next[at] = record.offset + 1
+            marks[at] = (record.offset, message.position)
+        return marks
+
+    def _is_lost(
+        self,
+        consumer: KafkaConsumer,
+        known: Mapping[Place, tuple[int, int]],
+        begins: Mapping[TopicPartition, int],
+        ends: Mapping[TopicPartition, int],
+    ) -> bool:
+        """Whether a record is gone, or the last event is not what is at its offset."""
+        if any(ends.get(TopicPartition(*at), 0) <= mark[0] for at, mark in known.items()):
+            return True
+        events = {at: m for at, m in known.items() if at[0] == self._topics.events and m[1]}
+        if not events:
+            return False
+        at, (offset, position) = max(events.items(), key=lambda entry: entry[1][1])
+        if offset < begins[TopicPartition(*at)]:  # kept for as long as was wanted
+            return False
+        records = self._read(consumer, at, offset, offset + 1)
+        return [wire.read(r.headers).get(wire.SEQUENCE) for r in records] != [str(position)]
+
+    def _read(self, consumer: KafkaConsumer, at: Place, first: int, end: int) -> list[Any]:
+        """The records of one partition in `[first, end)`."""
+        place = TopicPartition(*at)
+        found: list[Any] = []
+        consumer.pause(*consumer.assignment())
+        consumer.resume(place)
+        consumer.seek(place, first)
+        deadline = time.monotonic() + DELIVERY_MS / 1000
+        while consumer.position(place) < end and len(found) < _MOST_READ:
+            if time.monotonic() > deadline:
+                raise KafkaTimeoutError(f"{at} cannot be read up to {end}")
+            polled = consumer.poll(timeout_ms=TIMEOUT_MS).get(place, [])
+            found += [record for record in polled if record.offset < end]
+        return found
+
+    def _reading(self) -> "contextlib.closing[KafkaConsumer]":
+        return contextlib.closing(
+            KafkaConsumer(
+                bootstrap_servers=self._servers,
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                request_timeout_ms=TIMEOUT_MS,
+                bootstrap_timeout_ms=TIMEOUT_MS,
+                metrics_enabled=False,
+            )
+        )
+
+
+def with_marks(marks: Marks, new: Mapping[Place, tuple[int, int]]) -> Marks:
+    """The marks with newer ones put in."""
+    merged = {topic: dict(found) for topic, found in marks.items()}
+    for (topic, partition), mark in new.items():
+        merged.setdefault(topic, {})[str(partition)] = list(mark)
+    return merged
+
+
+def _read_marks(marks: Marks) -> dict[Place, tuple[int, int]]:
+    return {
+        (topic, int(partition)): (mark[0], mark[1])
+        for topic, found in marks.items()
+        for partition, mark in found.items()
+    }
+
+
+def _take_in(found: Found, records: Iterable[Any]) -> None:
+    for record in records:
+        if record.key == wire.HEARTBEAT_KEY:
+            continue
+        sent = wire.read(record.headers)
+        if sent.get(wire.TYPE) == wire.STATE_TYPE:
+            found.orgs.add(record.key.decode())
+        elif wire.ID in sent:
+            found.events.append(
+                Published(
+                    position=int(sent[wire.SEQUENCE]),
+                    event_id=sent[wire.ID],
+                    topic=sent[wire.TYPE],
+                    org=sent.get(wire.SUBJECT),
+                    recorded_at=sent.get(wire.TIME),
+                )
+            )
+
+
+@contextlib.contextmanager
+def _failing() -> Any:
+    try:
+        yield
+    except (KafkaError, OSError, json.JSONDecodeError) as error:
+        raise PublishFailed(error) from error

@@ -1,0 +1,212 @@
+"""From rows of the log to records on Kafka; nothing here asks anybody anything."""
+
+import json
+import traceback
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
+
+from consumers import wire
+from consumers.topics import Topics
+from domain.effective import Lanes
+from domain.ids import OrgId, org_json, org_of
+from domain.instants import iso
+from domain.org import Org
+from projections.outgoing import Event, State
+from projections.snapshot import Snapshots
+
+MOST_BYTES = 900_000  # of one record: brokers refuse more than a megabyte
+
+Before = Literal["the same", "unknown"]
+
+
+class Unrenderable(Exception):
+    """No record can be made of something; says why."""
+
+
+class Message(NamedTuple):
+    """One record to send; `position` is the event's, 0 for what belongs to none."""
+
+    topic: str
+    key: bytes
+    value: bytes | None
+    headers: wire.Headers
+    position: int = 0
+    partition: int | None = None
+
+
+class Renderer:
+    """Makes records of one ledger's events and orgs.
+
+    What cannot be rendered becomes a dead letter in its place: later events of the same org go
+    after it and do not wait, as the state record, which is whole in itself, has all of them.
+    """
+
+    def __init__(self, topics: Topics) -> None:
+        self._topics = topics
+        self.refused: set[tuple[str, bytes, int]] = set()
+        """Topic, key and position of records that the broker will not take."""
+
+    def event(self, event: Event, *, epoch: int) -> Message:
+        """One event; a dead letter when it cannot be rendered."""
+        key = _key(event.stream)
+        try:
+            if (self._topics.events, key, event.position) in self.refused:
+                raise Unrenderable("the broker refuses it")
+            body = _body(event)
+            value = _with_place(event)
+        except Exception as error:
+            return self._dead(event, key, epoch=epoch, error=error)
+        found = wire.headers(
+            ce_id=str(event.event_id),
+            ce_type=event.topic,
+            ce_subject=org_of(event.stream),
+            ce_time=iso(event.recorded_at),
+            ce_sequence=event.position,
+            ce_orgversion=event.version if org_of(event.stream) else None,
+            ce_ledgerepoch=epoch,
+            traceparent=body.get("traceparent"),
+        )
+        return Message(self._topics.events, key, value, found, event.position)
+
+    def state(
+        self,
+        state: State,
+        org: Org,
+        *,
+        before: Lanes | Before,
+        cause: str,
+        recorded_at: datetime | None,
+        snapshots: Snapshots,
+        epoch: int,
+        at: datetime,
+    ) -> Message:
+        """The present state of one org; `before` is what it had when it was last published."""
+        if (self._topics.state, state.org.encode(), state.position) in self.refused:
+            raise Unrenderable("the broker refuses it")
+        document = snapshots.document(org, position=state.position, epoch=epoch, at=at)
+        document["changed_keys"] = _changed(before, document["states"], snapshots, at)
+        document["cause"] = cause
+        document["kind"] = "state"
+        found = wire.headers(
+            ce_id=f"{epoch}-{state.org}-{state.version}-{snapshots.catalog.version}-{iso(at)}",
+            ce_type=wire.STATE_TYPE,
+            ce_subject=state.org,
+            ce_time=iso(recorded_at or at),
+            ce_sequence=state.position,
+            ce_orgversion=state.version,
+            ce_catalogversion=snapshots.catalog.version,
+            ce_ledgerepoch=epoch,
+        )
+        return Message(
+            self._topics.state, state.org.encode(), _written(document), found, state.position
+        )
+
+    def unreadable(self, state: State, *, epoch: int, error: Exception) -> Message:
+        """The dead letter of an org whose state cannot be rendered."""
+        found = wire.headers(
+            ce_id=f"{epoch}-{state.org}-{state.version}",
+            ce_type=wire.STATE_TYPE,
+            ce_subject=state.org,
+            ce_sequence=state.position,
+            ce_orgversion=state.version,
+            ce_ledgerepoch=epoch,
+            **_told(error, topic=self._topics.state),
+        )
+        return Message(self._topics.dead_letter, state.org.encode(), state.body, found)
+
+    def heartbeat(self, partition: int, *, epoch: int, position: int, at: datetime) -> Message:
+        """Everything recorded by `at`, which is up to `position`, has been published."""
+        body = {"kind": "heartbeat", "epoch": epoch, "position": position, "ledger_time": iso(at)}
+        found = wire.headers(
+            ce_id=f"{epoch}-{position}-{iso(at)}",
+            ce_type=wire.HEARTBEAT_TYPE,
+            ce_time=iso(at),
+            ce_sequence=position,
+            ce_ledgerepoch=epoch,
+        )
+        key = wire.HEARTBEAT_KEY
+        return Message(self._topics.state, key, _written(body), found, partition=partition)
+
+    def _dead(self, event: Event, key: bytes, *, epoch: int, error: Exception) -> Message:
+        found = wire.headers(
+            ce_id=str(event.event_id),
+            ce_type=event.topic,
+            ce_subject=org_of(event.stream),
+            ce_time=iso(event.recorded_at),
+            ce_sequence=event.position,
+            ce_orgversion=event.version,
+            ce_ledgerepoch=epoch,
+            **_told(error, topic=self._topics.events),
+        )
+        value = event.body if len(event.body) <= MOST_BYTES else b""
+        return Message(self._topics.dead_letter, key, value, found, event.position)
+
+
+def tombstone(topics: Topics, org: OrgId, *, epoch: int) -> Message:
+    """That there is no such org (any more)."""
+    found = wire.headers(
+        ce_id=f"{epoch}-{org}-gone",
+        ce_type=wire.STATE_TYPE,
+        ce_subject=org,
+        ce_sequence=0,
+        ce_orgversion=0,
+        ce_ledgerepoch=epoch,
+    )
+    return Message(topics.state, org.encode(), None, found)
+
+
+def _key(stream: str) -> bytes:
+    """The org; what belongs to none has its stream for a key, and its order in that."""
+    return (org_of(stream) or stream).encode()
+
+
+def _body(event: Event) -> Mapping[str, Any]:
+    body = json.loads(event.body)
+    if not isinstance(body, dict):
+        raise Unrenderable("its body is no JSON object")
+    if len(event.body) > MOST_BYTES:
+        raise Unrenderable(f"it has {len(event.body)} bytes, more than {MOST_BYTES}")
+    return body
+
+
+def _with_place(event: Event) -> bytes:
+    """The stored body as it is, with its place put in front."""
+    org = org_of(event.stream)
+    place = {
+        "org_id": org_json(org) if org is not None else None,
+        "type": event.topic,
+        "position": event.position,
+        "org_version": event.version if org is not None else None,
+        "recorded_at": iso(event.recorded_at),
+    }
+    start = _written(place)[:-1]
+    rest = event.body.lstrip()[1:]
+    return start + (b"," if rest.strip() != b"}" else b"") + rest
+
+
+def _changed(
+    before: Lanes | Before, now: Mapping[str, str], snapshots: Snapshots, at: datetime
+) -> list[str]:
+    """The keys whose effective state is another one than it would be without the change."""
+    if before == "the same":
+        return []
+    if before == "unknown":
+        return list(now)
+    then = snapshots.states(before, at)
+    return [
+        key for (key, state), was in zip(now.items(), then.values(), strict=True) if was != state
+    ]
+
+
+def _told(error: Exception, *, topic: str) -> dict[str, str]:
+    return {
+        "error_type": type(error).__name__,
+        "error_message": str(error)[:500],
+        "error_topic": topic,
+        "error_trace": "".join(traceback.format_exception_only(error))[:1000],
+    }
+
+
+def _written(document: Mapping[str, Any]) -> bytes:
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()

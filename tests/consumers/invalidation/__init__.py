@@ -1,0 +1,1 @@
+"""Cache invalidation, word by word and over a real broker."""

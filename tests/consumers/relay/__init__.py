@@ -1,0 +1,1 @@
+"""The relay, record by record and over a real broker."""
