@@ -150,6 +150,7 @@ SET plan_cache_mode = force_generic_plan  -- planning again for each call costs 
 SET enable_seqscan = off  -- a plan that was made while the log was empty must serve a full one
 SET enable_hashjoin = off
 SET enable_mergejoin = off
+SET jit = off  -- what forbidding plans adds to their cost would have every call compiled anew
 AS $$
 #variable_conflict use_column
 DECLARE
