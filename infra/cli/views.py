@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 @click.group(epilog=example("entitlements views status", "entitlements views rebuild --dry-run"))
 def views() -> None:
-    """Look after the views: two written with every append, one that follows the log."""
+    """Look after the views of the log.
+
+    Two are written with every append, one follows the log.
+    """
 
 
 @views.command(

@@ -21,7 +21,7 @@ from infra.cli.usage import example
     )
 )
 def org() -> None:
-    """Register organisations, show what they may use, change that."""
+    """Register, show and change organisations."""
 
 
 for _command in (register, list_orgs, show_org, grant, revoke, trial, block, unblock, submodule):
