@@ -60,7 +60,7 @@ def rebuild(
 @json_option
 @click.pass_context
 def status(context: click.Context, *, as_json: bool) -> None:
-    """Count the rows of each view, those missing or behind, and how far audit lags.
+    """Count the rows of each view, and how far audit lags.
 
     Exit 1 where rows are missing, behind or nobody's; a view that only lags will catch up.
     """
