@@ -78,7 +78,8 @@ class Ledger:
             raise CommandRunning
         self._running.add(order.command_id)
         try:
-            earlier = None if order.presume_new else await self._earlier(order)
+            asks = not (order.presume_new or order.presume_first)
+            earlier = await self._earlier(order) if asks else None
             return earlier if earlier is not None else await self._in_turn(order)
         finally:
             self._running.discard(order.command_id)
