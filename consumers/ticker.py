@@ -23,7 +23,7 @@ from projections.wakes import Wake, due_orgs, next_wake
 LOOK_SECONDS = 1.0  # between two looks at the index, whatever is heard
 TOGETHER_SECONDS = 0.05  # after a wake-up, so that many changes cost one look
 PAUSE_SECONDS = 0.2  # after a failure
-AT_ONCE = 128  # orgs; their appends share transactions
+AT_ONCE = 256  # orgs, as many as share a transaction
 
 _WAKES = UUID("0b6c9a52-3a1e-4d0e-8f57-7f3f4d1c2e90")  # never rename: command ids derive from it
 _BY = Provenance(
@@ -157,5 +157,6 @@ def order_for(wake: Wake) -> Order:
         by=_BY,
         command_id=uuid5(_WAKES, f"{org.org_id}:{iso(wake.at)}"),
         if_match=org.version,
+        presume_first=True,  # or else they would come to the journal one by one
         terse=True,
     )

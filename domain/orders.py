@@ -26,9 +26,9 @@ class Order:
     `command_id` and `fingerprint` come from an Idempotency-Key and the request; without a key
     every order acts. `addendum` makes a further part of the answer from the org as it is then;
     it is stored with the rest, so a repeat answers the same. `presume_new` spares the first look
-    for the org where it most likely does not exist; where it does, the append tells. `looked_up`
-    says that whoever orders has just asked whether this command was carried out before. `terse`
-    leaves the keys' states out of the answer, which is most of the work where many are touched.
+    for the org where it most likely does not exist; where it does, the append tells, as it does
+    with `presume_first`, where the command was most likely not carried out before. `terse` leaves
+    the keys' states out of the answer, which is most of the work where many are touched.
     `commands` may be what makes them of a catalog: it is asked only once the order has its turn,
     so that a repeat is answered whatever the catalog has become, and by the catalog that decides.
     """
@@ -43,7 +43,7 @@ class Order:
     plan_token: str | None = None
     may_backdate: bool = False
     presume_new: bool = False
-    looked_up: bool = False
+    presume_first: bool = False
     terse: bool = False
     addendum: Addendum | None = None
 

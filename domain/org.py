@@ -29,7 +29,8 @@ from domain.facts import (
 )
 from domain.ids import OrgId, org_of
 from domain.instants import BEGINNING
-from domain.lanes import TRIAL_SOURCE, Block, End, Grant, UsedTrial
+from domain.lanes import Block, End, Grant, UsedTrial
+from domain.openings import blocked, converted, granted, started
 from domain.wakes import first_wake, wakes_of
 
 NEVER = datetime.max.replace(tzinfo=UTC)
@@ -137,9 +138,9 @@ class Org(BaseAggregate[str]):
             case OrgRegistered():
                 self.name = fact.name
             case ModuleGranted():
-                self._open(_granted(fact), at=fact.timestamp)
+                self._open(granted(fact), at=fact.timestamp)
             case TrialStarted():
-                self._open(_started(fact), at=fact.timestamp)
+                self._open(started(fact), at=fact.timestamp)
                 self._remember_trial(fact.grant_id)
             case TrialExtended():
                 self._change(fact.grant_id, ends=fact.ends_at, ended_by=None, ends_before=())
@@ -149,12 +150,12 @@ class Org(BaseAggregate[str]):
                     fact.trial_id, ends=fact.effective_at, ended_by="converted", ends_before=()
                 )
                 self._remember_trial(fact.trial_id)
-                self._open(_converted(fact), at=fact.timestamp)
+                self._open(converted(fact), at=fact.timestamp)
             case GrantEnded():
                 self._cut(fact)
                 self._remember_trial(fact.grant_id)
             case AccessBlocked():
-                self._raise(_blocked(fact), at=fact.timestamp)
+                self._raise(blocked(fact), at=fact.timestamp)
             case AccessUnblocked():
                 self._lift(fact.block_id, at=fact.effective_at)
             case ScheduleCancelled():
@@ -268,50 +269,3 @@ def _cancelled_end(fact: ScheduleCancelled) -> datetime | None:
 
 def _later_than(end: datetime | None, ends: Iterable[End]) -> tuple[End, ...]:
     return tuple((at, by) for at, by in ends if end is not None and (at is None or at > end))
-
-
-def _granted(fact: ModuleGranted) -> Grant:
-    return Grant(
-        id=fact.grant_id,
-        key=fact.key,
-        kind="full",
-        source=fact.source,
-        source_ref=fact.source_ref,
-        starts=fact.starts,
-        ends=fact.ends,
-    )
-
-
-def _started(fact: TrialStarted) -> Grant:
-    return Grant(
-        id=fact.grant_id,
-        key=fact.key,
-        kind="trial",
-        source=TRIAL_SOURCE,
-        source_ref=fact.source_ref,
-        starts=fact.starts,
-        ends=fact.ends_at,
-    )
-
-
-def _converted(fact: TrialConverted) -> Grant:
-    return Grant(
-        id=fact.grant_id,
-        key=fact.key,
-        kind="full",
-        source=fact.source,
-        source_ref=fact.source_ref,
-        starts=fact.effective_at,
-        ends=None,
-    )
-
-
-def _blocked(fact: AccessBlocked) -> Block:
-    return Block(
-        id=fact.block_id,
-        scope=fact.scope,
-        key=fact.key,
-        category=fact.category,
-        starts=fact.starts,
-        ends=fact.ends,
-    )

@@ -142,7 +142,7 @@ class Settling:
             fingerprint=work.fingerprint,
             dry_run=dry_run,
             plan_token=plan,
-            looked_up=True,
+            presume_first=True,
             terse=plan is None and not dry_run,  # a plan covers the states, too
             addendum=work.command.addendum,
         )

@@ -80,8 +80,8 @@ class Ledger:
             raise CommandRunning
         self._running.add(order.command_id)
         try:
-            looked_up = order.presume_new or order.looked_up
-            earlier = None if looked_up else await self._earlier(order)
+            asks = not (order.presume_new or order.presume_first)
+            earlier = await self._earlier(order) if asks else None
             return earlier if earlier is not None else await self._in_turn(order)
         finally:
             self._running.discard(order.command_id)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import psycopg
@@ -12,7 +13,7 @@ from domain.commands import GrantAccess, StartTrial
 from domain.facts import BoundaryCrossed, LedgerEvent, TrialEnding
 from domain.ids import OrgId
 from domain.instants import iso
-from domain.refusals import Refusal
+from domain.refusals import Refusal, VersionMoved
 from infra.database import Database
 from infra.readiness import readiness
 from infra.settings import Settings
@@ -67,7 +68,8 @@ async def on_trial(parts: Parts, *orgs: str, lasting: timedelta) -> datetime:
     async with asyncio.TaskGroup() as group:
         for org in orgs:
             command = StartTrial(key=CRM, until=end)
-            group.create_task(parts.ledger.execute(registration(org, command)))
+            new = registration(org, command, presume_new=True)
+            group.create_task(parts.ledger.execute(new))
     return end
 
 
@@ -107,8 +109,8 @@ async def test_twins_tell_each_boundary_once(
     for step in (2 * day, 7 * day):
         for twin in (parts, other):
             twin.clock.advance(step)
-        await asyncio.gather(parts.ticker.drain(), other.ticker.drain())
-        await asyncio.gather(parts.ticker.drain(), other.ticker.drain())
+        while (wake := await parts.ticker.next_wake()) and wake <= parts.clock.now():
+            await asyncio.gather(parts.ticker.drain(), other.ticker.drain())
 
     assert sorted(crossed(database)) == sorted((f"org-{org}", iso(end)) for org in orgs)
     assert len(told(database, TrialEnding)) == len(orgs)
@@ -126,9 +128,10 @@ async def test_a_twin_that_comes_late_changes_nothing(
         (late,) = await due_orgs(connection, now=other.clock.now(), after=None, limit=9)
     await parts.ticker.drain()
 
-    again = await other.ledger.execute(order_for(late))
+    with suppress(VersionMoved):  # unless it learns that it was carried out
+        await other.ledger.execute(order_for(late))
 
-    assert again.org_version == 3
+    assert (await parts.table.get(OrgId("1"))).version == 3
     assert len(crossed(database)) == 1
 
 
@@ -155,15 +158,18 @@ async def test_many_orgs_that_are_due_share_commits(parts: Parts, database: Data
     await on_trial(parts, *(str(number) for number in range(1, 301)), lasting=hour)
     parts.clock.advance(day)
 
-    assert await parts.ticker.drain() == 300
+    drained = 0
+    while drained < 300:  # some may have to wait for a connection for too long
+        drained += await parts.ticker.drain()
 
+    assert drained == 300
     with psycopg.connect(database.owner_url) as owner:
         row = owner.execute(
             "SELECT count(DISTINCT recorded_at) FROM ledger.events WHERE topic = %s",
             (BoundaryCrossed.TOPIC,),
         ).fetchone()
     assert row is not None
-    assert row[0] <= 100
+    assert row[0] <= 30
 
 
 async def test_one_org_that_cannot_be_ticked_does_not_hold_up_the_others(
