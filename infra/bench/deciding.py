@@ -1,5 +1,6 @@
 """The decision in process: beside two dict lookups and a clock, and beside engines of others."""
 
+import asyncio
 import gc
 import random
 import time
@@ -113,7 +114,7 @@ async def decision(ground: Ground) -> list[Figure]:
     sizes, world = ground.sizes, World()
     ids = [_id(number) for number in range(ORGS)]
     for number in range(ORGS):
-        world.rows.put(world.entry(number), world.clock.now())
+        world.rows.put(world.entry(number, version=number % 97), world.clock.now())
     seeded = random.Random(20_260_101)  # noqa: S311 - the same questions in every run
     questions = [(seeded.choice(ids), seeded.choice(world.modules)) for _ in range(_QUESTIONS)]
     at = world.clock.now()
@@ -143,7 +144,7 @@ async def decision(ground: Ground) -> list[Figure]:
         *(taken.duration(_RANDOM, against=peer, target=_PEER_TARGET) for peer in peers),
         taken.duration(_APPLIED, against=_JUDGED, target=_APPLIED_TARGET),
         *_memory(world),
-        *_million(world, ground),
+        *await _million(world, ground),
     ]
 
 
@@ -243,12 +244,11 @@ def _held_rows(world: World, *, shared: bool) -> float:
     return grown / ORGS
 
 
-def _million(world: World, ground: Ground) -> list[Figure]:
+async def _million(world: World, ground: Ground) -> list[Figure]:
     """As many orgs as are promised, from the bytes of their rows in the database."""
     orgs = 1_000_000 if ground.sizes.seconds >= 1 else 20_000
     rows, at = world.new_rows(), world.clock.now()
     states = [current.written(world.org(number)) for number in range(PLANS)]
-    ground.told(f"{orgs:,} orgs")
     empty = _pause()
     spent, parsed = 0.0, 0.0
     for number in range(orgs):
@@ -258,6 +258,9 @@ def _million(world: World, ground: Ground) -> list[Figure]:
         rows.put(Entry(org, expires=float("inf")), at)
         parsed += between - started
         spent += time.perf_counter() - started
+        if number % 5_000 == 0:
+            ground.told(f"{number:,} of {orgs:,} orgs")
+            await asyncio.sleep(0)  # so that it can be interrupted
     require(len(rows) == orgs, len(rows))
     full = _pause()
     return [

@@ -6,14 +6,16 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import invariant, run_state_machine_as_test
 
+from domain.catalog import Key
 from domain.decision import CELLS, DISABLED_BY, REASONS, STATUSES
 from domain.effective import Lanes, denied_by, effective
+from domain.facts import ModuleGranted
 from domain.rows import Columns, cell_of
 from tests.api.vectors import CATALOGS, SCENES
 from tests.domain.histories import Histories
 from tests.domain.oracle import both
-from tests.domain.scenario import Scenario
-from tests.domain.world import CATALOG, us
+from tests.domain.scenario import Scenario, fact
+from tests.domain.world import CATALOG, EMAIL, FAX, noon, us
 
 COLUMNS = Columns(CATALOG)
 
@@ -41,6 +43,14 @@ def test_a_row_agrees_in_every_scene_of_the_vectors(scene: object) -> None:
     catalog = CATALOGS[scene.catalog]
     lanes = Scenario(catalog=catalog).given(*scene.facts).lanes
     agree(Columns(catalog), lanes, scene.at)
+
+
+@pytest.mark.parametrize("key", [FAX, EMAIL])
+def test_grants_of_what_is_retired_or_exempt_count_for_nothing(key: Key) -> None:
+    """Whether they run or are over: neither is gated by them."""
+    org = Scenario().given(fact(ModuleGranted, key=key, ends=noon))
+    for at in (noon - us, noon):
+        agree(COLUMNS, org.lanes, at)
 
 
 class Compiled(Histories):
