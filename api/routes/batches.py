@@ -1,6 +1,7 @@
 """Batches: rows for many orgs at once, what a batch did, and undoing it."""
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -105,8 +106,8 @@ async def bulk(
     found = await parts.batches.apply(
         rows, batch_id=chosen, dry_run=asked.dry_run, plan_token=asked.plan_token
     )
-    body = applied(found, failures_only=asked.results == "failures")
-    return Response(dumped(body), media_type="application/json")
+    only = asked.results == "failures"
+    return await _answer(lambda: applied(found, failures_only=only))
 
 
 @router.get("/batches/{batch}", response_model=BatchShown)
@@ -139,8 +140,13 @@ async def undo(
         dry_run=body.dry_run,
         plan_token=body.plan_token,
     )
-    answer = undone(found, failures_only=results == "failures")
-    return Response(dumped(answer), media_type="application/json")
+    return await _answer(lambda: undone(found, failures_only=results == "failures"))
+
+
+async def _answer(body: Callable[[], dict[str, Any]]) -> Response:
+    """Thousands of results are put into words aside, so that the loop serves others meanwhile."""
+    content = await asyncio.to_thread(lambda: dumped(body()))
+    return Response(content, media_type="application/json")
 
 
 def _format(request: Request) -> Format:

@@ -24,6 +24,8 @@ from projections.orgs import fetch_orgs
 from projections.table import OrgTable
 
 AT_ONCE = 256  # orgs, which is what one transaction of the journal takes
+_MORE_TRIES = 2
+_PAUSE_SECONDS = 0.5
 _AHEAD = 2  # chunks under way: one is decided while the other is being written
 
 Told = Callable[[Sequence[Settled]], None]
@@ -125,13 +127,23 @@ class Settling:
         plan = plans.get(work.org) if plans is not None else None
         order = self._order(work, plan=plan, dry_run=plans is None)
         try:
-            return Settled(work=work, answer=await self._ledger.execute(order))
+            return Settled(work=work, answer=await self._patiently(order))
         except Unavailable:
             raise
         except IdempotencyKeyReused:
             return Settled(work=work, refusal=BatchIdReused(self._batch_id, org=work.org))
         except Refusal as refusal:
             return Settled(work=work, refusal=refusal)
+
+    async def _patiently(self, order: Order) -> Answer:
+        """One hiccup of the database must not cut off a batch; the command id tells what it did."""
+        for _ in range(_MORE_TRIES):
+            try:
+                return await self._ledger.execute(order)
+            except Unavailable:
+                await asyncio.sleep(_PAUSE_SECONDS)
+                order = replace(order, looked_up=False)
+        return await self._ledger.execute(order)
 
     def _order(self, work: Work, *, plan: str | None, dry_run: bool) -> Order:
         return Order(

@@ -100,6 +100,31 @@ async def test_a_batch_whose_ledger_goes_away_tells_under_which_id_it_goes_on(
     assert await versions(parts, MANY) == [2] * len(MANY)
 
 
+async def test_a_hiccup_of_the_database_does_not_cut_off_a_batch(parts: Parts) -> None:
+    """Also where what was asked had been recorded all the same."""
+
+    class Hiccups(Before):
+        def __init__(self, parts: Parts) -> None:
+            super().__init__(parts)
+            self.seen: set[str] = set()
+
+        async def happens(self, order: Order) -> None:
+            if order.org in self.seen:
+                return
+            self.seen.add(order.org)
+            if int(order.org) % 2:
+                await self._parts.ledger.execute(order)
+            raise Unavailable("Whether this was recorded could not be found out yet.")
+
+    orgs = range(1, 11)
+    await register(parts, orgs)
+
+    done = await batches_of(parts, Hiccups(parts)).apply(grants(orgs), batch_id=BATCH)
+
+    assert {(result.outcome, result.org_version) for result in done.results} == {("changed", 2)}
+    assert await versions(parts, orgs) == [2] * len(orgs)
+
+
 async def test_the_same_batch_twice_at_once_acts_once(parts: Parts) -> None:
     """Whoever is second learns what the first did, also where it alone would have been refused."""
     orgs = range(1, 41)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.consumers.legacy.rows import line
 from tests.infra.cli.shell import REASON, Shell
 
 pytestmark = pytest.mark.one_server
@@ -125,6 +126,22 @@ def test_a_file_that_is_none_is_told(shell: Shell, tmp_path: Path) -> None:
     assert shell.refusal("bulk", "show", "no-such-batch")["code"] == "unknown_batch"
     undo = ("bulk", "undo", "no-such-batch", "--reason", REASON)
     assert shell.refusal(*undo)["code"] == "unknown_batch"
+
+
+def test_an_import_is_a_batch_that_can_be_undone(shell: Shell, tmp_path: Path) -> None:
+    """The organisation stays known, which leaves nothing to look at."""
+    file = tmp_path / "legacy.jsonl"
+    file.write_bytes(line(id=77, enabled_modules={"CRM": True}, route_access={"leads": 0}))
+    batch = shell.json("legacy", "import", file)["batch_id"]
+    assert list(modules(shell, 77)) == ["crm"]
+
+    shown = shell.json("bulk", "show", batch)
+    assert (shown["actor"], shown["org_count"], shown["events"]) == ("legacy-import", 1, 3)
+    undone = shell.json("bulk", "undo", batch, "--reason", REASON)
+
+    assert (undone["undone"], undone["skipped"]) == (2, {"registration_stays": 1})
+    assert modules(shell, 77) == {}
+    assert shell.json("org", "show", 77)["name"]
 
 
 def test_a_terminal_sees_progress(shell: Shell, file: Path) -> None:
