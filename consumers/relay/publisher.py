@@ -5,7 +5,6 @@ Synchronous, as kafka-python is: used by one thread at a time, and never by an e
 
 import contextlib
 import json
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -26,6 +25,7 @@ TIMEOUT_MS = 5_000
 DELIVERY_MS = 8_000
 _BATCH_BYTES = 512 * 1024  # before compression, so that no batch is too large for a broker after it
 _MOST_READ = 10_000
+_MOST_IN_VAIN = 3  # polls, each of which waits
 _TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 
 Place = tuple[str, int]  # topic and partition
@@ -239,11 +239,12 @@ class Publisher:
         consumer.pause(*consumer.assignment())
         consumer.resume(place)
         consumer.seek(place, first)
-        deadline = time.monotonic() + DELIVERY_MS / 1000
-        while consumer.position(place) < end and len(found) < _MOST_READ:
-            if time.monotonic() > deadline:
-                raise KafkaTimeoutError(f"{at} cannot be read up to {end}")
+        in_vain = 0
+        while (before := consumer.position(place)) < end and len(found) < _MOST_READ:
             polled = consumer.poll(timeout_ms=TIMEOUT_MS).get(place, [])
+            in_vain = in_vain + 1 if consumer.position(place) == before else 0
+            if in_vain > _MOST_IN_VAIN:
+                raise KafkaTimeoutError(f"{at} cannot be read up to {end}")
             found += [record for record in polled if record.offset < end]
         return found
 

@@ -69,8 +69,6 @@ async def test_a_broker_that_is_killed_and_restarted_costs_nothing_but_time(
     ledger: Parts, database: Database, broker: EmbeddedKafka, topics: Topics, rounds: Rounds
 ) -> None:
     """What happens meanwhile is published afterwards; who listens need not start over."""
-    if not broker.kind.keeps:
-        pytest.skip(f"{broker.kind.name} keeps nothing")
     heard = Heard()
     async with (
         running(a_relay(database, broker.address, topics)) as relay,
