@@ -18,6 +18,7 @@ from infra.bench.appending import append
 from infra.bench.commanding import command
 from infra.bench.figures import Figure
 from infra.bench.ground import FULL, QUICK, Ground, ground
+from infra.bench.guarding import guard
 from infra.bench.importing import legacy_import
 from infra.bench.loading import load
 from infra.bench.maps import full_map
@@ -30,6 +31,7 @@ PARTS: dict[str, Callable[[Ground], Coroutine[Any, Any, list[Figure]]]] = {
     "map": full_map,
     "load": load,
     "rebuild": rebuild,
+    "guard": guard,
 }
 _QUICK = "Quick: too little was measured to judge by."
 
