@@ -20,6 +20,7 @@ from infra.bench.commanding import command
 from infra.bench.deciding import decision
 from infra.bench.figures import Figure
 from infra.bench.ground import FULL, QUICK, Ground, ground
+from infra.bench.guarding import guard
 from infra.bench.importing import legacy_import
 from infra.bench.loading import load
 from infra.bench.maps import full_map
@@ -38,6 +39,7 @@ PARTS: dict[str, Callable[[Ground], Coroutine[Any, Any, list[Figure]]]] = {
     "rebuild": rebuild,
     "audit": audit,
     "propagation": propagate,
+    "guard": guard,
 }
 _QUICK = "Quick: too little was measured to judge by."
 

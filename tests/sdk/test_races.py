@@ -82,7 +82,7 @@ class Races(RuleBasedStateMachine):
     @rule(org=orgs)
     def check(self, org: str) -> None:
         now = self.clock.seconds
-        entry = self.cache.held(org, now)
+        entry = self.cache.held(org, now, self.clock.wall)
         self.look(entry)
         if entry is not None:
             assert self.cache.heard(now), "served from memory while nothing is heard"
@@ -136,7 +136,7 @@ class Races(RuleBasedStateMachine):
         """News are lost, and with them the feed, until it starts over."""
         self.news = []
         self.clock.go_on(HEARD_WITHIN)
-        served = [org for org in ORGS if self.cache.held(org, self.clock.seconds)]
+        served = [org for org in ORGS if self.cache.held(org, self.clock.seconds, self.clock.wall)]
         assert served == [], "served from memory while nothing is heard"
         self.cache.start_over()
         self.old_news = []
@@ -181,7 +181,7 @@ class WithoutEviction(OrgCache):
 class Trusting(OrgCache):
     """Serves from memory although nothing is heard."""
 
-    def held(self, org: str, now: float) -> Entry | None:
+    def held(self, org: str, now: float, at: float) -> Entry | None:
         return self._entries.get(org)
 
 
@@ -197,7 +197,7 @@ class Clinging(OrgCache):
 class Eternal(OrgCache):
     """Serves from memory for as long as something is heard."""
 
-    def held(self, org: str, now: float) -> Entry | None:
+    def held(self, org: str, now: float, at: float) -> Entry | None:
         return self._entries.get(org) if self.heard(now) else None
 
 

@@ -93,6 +93,9 @@ async def test_a_question_comes_to_what_the_ledger_says(vector: dict[str, Any]) 
         decision = await entitlements.check(
             asked["org_id"], asked["key"], asked["permission"], who(asked)
         )
+        quick = entitlements.allowed_at_once("1042", asked["key"], asked["permission"], who(asked))
+    plain = decision.would_deny is None and asked["key"].islower()
+    assert quick is (decision.allowed and plain)
     if answer is None:
         assert decision.unavailable
         assert not decision.allowed

@@ -56,6 +56,7 @@ async def test_another_epoch_forgets_everything(ledger: SmallLedger, client: Cli
     ledger.set(42, crm="enabled")
     await eventually(lambda: entitlements.listening, "a heartbeat")
     assert await entitlements.allowed(42, "crm")
+    ledger.log.clear()
     ledger.orgs["42"] = {"version": 1, "states": {"crm": "disabled"}}
     ledger.epoch += 1
     await until_denied(entitlements)

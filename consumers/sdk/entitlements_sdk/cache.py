@@ -81,14 +81,18 @@ class OrgCache:
     def __iter__(self) -> Iterator[Entry]:
         return iter(list(self._entries.values()))
 
-    def held(self, org: str, now: float) -> Entry | None:
-        """The entry that may serve at `now`, on the monotonic clock; None: ask the ledger."""
+    def held(self, org: str, now: float, at: float) -> Entry | None:
+        """The entry that may serve; None: ask the ledger.
+
+        Args:
+            now, at: the same moment on the monotonic clock and on the ledger's.
+        """
         entry = self._entries.get(org)
         if (
             entry is None
             or now >= entry.expires
             or now >= self._heard_until
-            or (entry.boundary < _FOREVER and self.clock.at(now) >= entry.boundary)
+            or at >= entry.boundary
         ):
             return None
         entry.used = True

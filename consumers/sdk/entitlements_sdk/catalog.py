@@ -35,15 +35,15 @@ class Catalog:
         keys: Mapping[str, Mapping[str, Any]] = document["keys"]
         self.exempt = frozenset(key for key, entry in keys.items() if entry["kind"] != "billable")
         self.places = {key: place for place, key in enumerate(keys)}
-        self._spellings = {key.lower(): key for key in keys}
+        self.spellings = {key.lower(): key for key in keys}
         aliases: Mapping[str, str] = document.get("aliases") or {}
-        self._spellings |= {alias.lower(): key for alias, key in aliases.items() if key in keys}
+        self.spellings |= {alias.lower(): key for alias, key in aliases.items() if key in keys}
         roles: Mapping[str, Iterable[str]] = document.get("role_permissions") or {}
         self._roles = {role: Permissions(may) for role, may in roles.items()}
 
     def resolve(self, raw: str) -> str | None:
         """The key that `raw` spells, None where there is none."""
-        return self._spellings.get(raw) or self._spellings.get(raw.lower())
+        return self.spellings.get(raw) or self.spellings.get(raw.lower())
 
     def role_may(self, role: str) -> Permissions:
         """What a role may by itself."""
@@ -61,7 +61,7 @@ class Catalog:
         unknown = {key: list(at) for key, at in asked.items() if self.resolve(key) is None}
         if unknown:
             nearest = {
-                key: get_close_matches(key.lower(), self._spellings, n=2, cutoff=0.6)
+                key: get_close_matches(key.lower(), self.spellings, n=2, cutoff=0.6)
                 for key in unknown
             }
             raise UnknownKeys(unknown, nearest=nearest)

@@ -19,7 +19,7 @@ from entitlements_sdk.keeping import Keeping
 from entitlements_sdk.ledger import Ledger, Token
 from entitlements_sdk.org_ids import org_id
 from entitlements_sdk.policy import OnUnknown, UnknownPolicy
-from entitlements_sdk.ports import BypassRecorder, Follower
+from entitlements_sdk.ports import AllowedAtOnce, BypassRecorder, CheckAtOnce, Follower
 from entitlements_sdk.principal import Principal
 from entitlements_sdk.reading import Reading
 from entitlements_sdk.refusals import InvalidOrgId, OutOfReach
@@ -164,11 +164,11 @@ class Entitlements:
             min_version: the least `org_version` to judge by, so that a change whose answer named
                 it is seen for certain.
         """
-        question = Question(
-            org if type(org) is str else str(org), key, permission, principal, min_version
-        )
-        decision = self._judging.at_once(question)
-        return decision if decision is not None else await self._found_out(question)
+        named = org if type(org) is str else str(org)
+        decision = self._judging.at_once(named, key, permission, principal, min_version)
+        if decision is not None:
+            return decision
+        return await self._found_out(Question(named, key, permission, principal, min_version))
 
     async def allowed(
         self,
@@ -180,12 +180,18 @@ class Entitlements:
         """`check(...).allowed`: for code that treats "no" and "nobody can tell" alike."""
         return (await self.check(org, key, permission, principal)).allowed
 
-    def check_at_once(self, question: Question) -> Decision | None:
-        """The decision where memory is enough, None where `check` has to be awaited.
+    @property
+    def check_at_once(self) -> CheckAtOnce:
+        """`check(org: str, ...)` where memory is enough; None where `check` has to be awaited.
 
         It may be called from any thread, and is what guards are quick by.
         """
-        return self._judging.at_once(question)
+        return self._judging.at_once
+
+    @property
+    def allowed_at_once(self) -> AllowedAtOnce:
+        """`check(...).allowed` where memory is enough to allow; False: `check` has to be asked."""
+        return self._judging.allowed_at_once
 
     async def warm(self, orgs: Iterable[str | int]) -> int:
         """Read these orgs now rather than at their first check; how many of them could be."""

@@ -10,18 +10,9 @@ own org or not, and the cell as a letter. Never change; a new form is `d2`.
 """
 
 from binascii import crc32
-from typing import NamedTuple
 
-
-class Asked(NamedTuple):
-    """What `judge` was asked; its arguments in order."""
-
-    cell: int
-    mode: str = "enforce"
-    super_admin: bool = False
-    permitted: bool | None = None
-    own: bool = True
-
+Asked = tuple[int, str, bool, bool | None, bool]
+"""What `judge` was asked: cell, mode, super admin, permitted, own; a plain tuple is quickest."""
 
 _PERMITTED = {None: "-", True: "y", False: "n"}
 
@@ -49,6 +40,6 @@ def unknown(raw: str) -> str:
 
 
 def _how(asked: Asked) -> str:
-    who = "s" if asked.super_admin else "-"
-    own = "y" if asked.own else "n"
-    return f"n{asked.mode[0]}{who}{_PERMITTED[asked.permitted]}{own}{chr(97 + asked.cell)}"
+    cell, mode, super_admin, permitted, own = asked
+    who = f"{'s' if super_admin else '-'}{_PERMITTED[permitted]}{'y' if own else 'n'}"
+    return f"n{mode[0]}{who}{chr(97 + cell)}"

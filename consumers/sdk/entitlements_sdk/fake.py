@@ -113,9 +113,7 @@ class FakeEntitlements:
         min_version: int = 0,
     ) -> Decision:
         """See `Entitlements.check`."""
-        decision = self.check_at_once(Question(str(org), key, permission, principal, min_version))
-        assert decision is not None
-        return decision
+        return self._judged(Question(str(org), key, permission, principal, min_version))
 
     async def allowed(
         self,
@@ -127,19 +125,39 @@ class FakeEntitlements:
         """See `Entitlements.allowed`."""
         return (await self.check(org, key, permission, principal)).allowed
 
-    def check_at_once(self, question: Question) -> Decision | None:
+    def check_at_once(
+        self,
+        org: str,
+        raw: str,
+        permission: str | None = None,
+        principal: Principal | None = None,
+        min_version: int = 0,
+    ) -> Decision | None:
         """See `Entitlements.check_at_once`."""
+        return self._judged(Question(org, raw, permission, principal, min_version))
+
+    def allowed_at_once(
+        self, org: str, raw: str, permission: str | None, principal: Principal | None
+    ) -> bool:
+        """See `Entitlements.allowed_at_once`."""
+        decision = self._decided(Question(org, raw, permission, principal))
+        return decision.allowed and self._judging.counted(decision).allowed
+
+    def _judged(self, question: Question) -> Decision:
+        return self._judging.counted(self._decided(question))
+
+    def _decided(self, question: Question) -> Decision:
         judging = self._judging
         if self._lost:
-            return judging.counted(judging.unknown(question, OutOfReach("the test says so")))
+            return judging.unknown(question, OutOfReach("the test says so"))
         try:
             snapshot = self._snapshot(org_id(question.org))
         except InvalidOrgId:
-            return judging.counted(judging.nowhere(question))
+            return judging.nowhere(question)
         era, now = self._cache.era, self._cache.clock.monotonic()
         entry = self._cache.fill(snapshot, era=era, asked_at=now)
         assert entry is not None
-        return judging.counted(judging.judged(question, entry))
+        return judging.judged(question, entry)
 
     async def require_keys(self, asked: Mapping[str, Iterable[str]]) -> bool:
         """See `Entitlements.require_keys`."""

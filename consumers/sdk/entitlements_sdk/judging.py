@@ -6,7 +6,6 @@ from entitlements_sdk.cache import Entry, OrgCache
 from entitlements_sdk.catalog import Catalog
 from entitlements_sdk.counters import Counters
 from entitlements_sdk.decision import Decision
-from entitlements_sdk.decision_ids import Asked
 from entitlements_sdk.policy import UnknownPolicy
 from entitlements_sdk.principal import Principal
 from entitlements_sdk.refusals import OutOfReach
@@ -57,34 +56,83 @@ class Judging:
         self._recorded = recorded
         self._monotonic = cache.clock.monotonic
 
-    def at_once(self, question: Question) -> Decision | None:
-        """The decision where memory is enough, None where the ledger has to be asked first."""
+    def at_once(
+        self,
+        org: str,
+        raw: str,
+        permission: str | None = None,
+        principal: Principal | None = None,
+        min_version: int = 0,
+    ) -> Decision | None:
+        """The decision where memory is enough, None where the ledger has to be asked first.
+
+        Every guarded request comes by here, so it is written out rather than taken apart.
+        """
         catalog = self.catalog
-        if catalog is None:
-            return None if self._gated else self.counted(self._without(question, _KILLED))
+        key = None if catalog is None else catalog.spellings.get(raw) or catalog.resolve(raw)
         now = self._monotonic()
-        entry = self.cache.held(question.org, now)
-        key = catalog.resolve(question.key)
-        if (
-            entry is None
-            or key not in entry.snapshot.places
-            or entry.snapshot.version < question.min_version
-        ):
-            return self._without_entry(question, key)
-        assert key is not None
-        decision = self._judge(question, entry.snapshot, key, catalog, now, entry.not_after, False)
-        if self._recorded and decision.bypassable:
+        at = self.cache.clock.at(now)
+        entry = self.cache.held(org, now, at)
+        if catalog is None or key is None or entry is None:
+            return self._without_entry(Question(org, raw, permission, principal), key)
+        snapshot = entry.snapshot
+        place = snapshot.places.get(key)
+        if place is None or snapshot.version < min_version:
             return None
-        self.counters.hits += 1
+        asked = (
+            snapshot.row[place],
+            (snapshot.mode if snapshot.modes is None else snapshot.mode_of(key))
+            if self._gated
+            else "off",
+            principal is not None and principal.role == "super_admin",
+            None if permission is None else _may(principal, permission, catalog),
+            principal is None or principal.org == org or principal.may_choose_org,
+        )
+        verdict = judge(*asked)
+        if verdict.bypassable and self._recorded:
+            return None
+        counters = self.counters
+        counters.hits += 1
+        decision = Decision(verdict, snapshot, key, permission, at, entry.not_after, asked)
+        if verdict.allowed and verdict.would_deny is None:
+            counters.checks += 1
+            return decision
         return self.counted(decision)
+
+    def allowed_at_once(
+        self, org: str, raw: str, permission: str | None, principal: Principal | None
+    ) -> bool:
+        """Whether memory is enough to allow; whatever else is so, `at_once` has to tell.
+
+        The same as `at_once` without making a decision of it, which costs as much as the rest.
+        """
+        catalog, now = self.catalog, self._monotonic()
+        entry = self.cache.held(org, now, self.cache.clock.at(now))
+        if catalog is None or entry is None or not self._gated:
+            return False
+        snapshot, key = entry.snapshot, catalog.spellings.get(raw)
+        place = None if key is None else snapshot.places.get(key)
+        if place is None or key is None:
+            return False
+        verdict = judge(
+            snapshot.row[place],
+            snapshot.mode if snapshot.modes is None else snapshot.mode_of(key),
+            principal is not None and principal.role == "super_admin",
+            None if permission is None else _may(principal, permission, catalog),
+            principal is None or principal.org == org or principal.may_choose_org,
+        )
+        if not verdict.allowed or verdict.would_deny is not None:
+            return False
+        self.counters.hits += 1
+        self.counters.checks += 1
+        return True
 
     def judged(self, question: Question, entry: Entry, *, stale: bool = False) -> Decision:
         """The decision by an entry that was read for it, or is the last known good."""
         assert self.catalog is not None
         key = self.catalog.resolve(question.key) or question.key
         not_after = self.cache.stale_until(entry) if stale else entry.not_after
-        now = self._monotonic()
-        return self._judge(question, entry.snapshot, key, self.catalog, now, not_after, stale)
+        return self._judge(question, entry.snapshot, key, not_after, stale)
 
     def unknown(self, question: Question, why: OutOfReach) -> Decision:
         """The decision when the ledger could not be asked: last known good, else by policy."""
@@ -130,22 +178,20 @@ class Judging:
         question: Question,
         snapshot: Snapshot,
         key: str,
-        catalog: Catalog,
-        now: float,
         not_after: float,
         stale: bool,
     ) -> Decision:
         org, _, permission, principal, _ = question
         cell = snapshot.cell(key)
         mode = "enforce" if cell == UNKNOWN_KEY else snapshot.mode_of(key)
-        asked = Asked(
+        asked = (
             cell,
             mode if self._gated else "off",
-            principal is not None and principal.role == "super_admin",
-            None if permission is None else _may(principal, permission, catalog),
-            principal is None or principal.org == org or principal.may_choose_org,
+            principal is not None and principal.is_super_admin,
+            None if permission is None else _may(principal, permission, self.catalog),
+            principal is None or principal.may_act_in(org),
         )
-        at = self.cache.clock.at(now)
+        at = self.cache.clock.now()
         return Decision(judge(*asked), snapshot, key, permission, at, not_after, asked, stale)
 
     def counted(self, decision: Decision) -> Decision:
@@ -165,10 +211,10 @@ class Judging:
 
     def _without_entry(self, question: Question, key: str | None) -> Decision | None:
         """What needs nothing current about the org: the kill switch, and exempt keys."""
+        if not self._gated and (key is not None or self.catalog is None):
+            return self.counted(self._without(question, _KILLED))
         if key is None:
             return None
-        if not self._gated:
-            return self.counted(self._without(question, _KILLED))
         known = self.cache.known(question.org)
         if known is None or known.places.get(key) is None or known.cell(key) != EXEMPT:
             return None

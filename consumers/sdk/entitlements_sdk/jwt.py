@@ -86,6 +86,10 @@ class JwtPrincipal:
             return self._by_published_key(digest, token.strip())
         return self._verify(digest, token.strip(), self._key)
 
+    def forget(self) -> None:
+        """Verify every token anew, as when the key was replaced."""
+        self._verified.clear()
+
     async def _by_published_key(self, digest: bytes, token: str) -> Principal:
         assert self._issuer_keys is not None
         _no_tricks(token)

@@ -4,8 +4,32 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from entitlements_sdk.decision import Decision
-from entitlements_sdk.judging import Question
 from entitlements_sdk.principal import Principal
+
+
+class CheckAtOnce(Protocol):
+    """See `Entitlements.check_at_once`."""
+
+    def __call__(
+        self,
+        org: str,
+        raw: str,
+        permission: str | None = None,
+        principal: Principal | None = None,
+        min_version: int = 0,
+    ) -> Decision | None:
+        """The decision, where memory is enough."""
+        ...
+
+
+class AllowedAtOnce(Protocol):
+    """See `Entitlements.allowed_at_once`."""
+
+    def __call__(
+        self, org: str, raw: str, permission: str | None, principal: Principal | None
+    ) -> bool:
+        """Whether memory is enough to allow."""
+        ...
 
 
 class Client(Protocol):
@@ -29,8 +53,14 @@ class Client(Protocol):
         """See `Entitlements.check`."""
         ...
 
-    def check_at_once(self, question: Question) -> Decision | None:
+    @property
+    def check_at_once(self) -> CheckAtOnce:
         """See `Entitlements.check_at_once`."""
+        ...
+
+    @property
+    def allowed_at_once(self) -> AllowedAtOnce:
+        """See `Entitlements.allowed_at_once`."""
         ...
 
     async def require_keys(self, asked: Mapping[str, Iterable[str]]) -> bool:

@@ -20,6 +20,11 @@ class Principal:
         org_id: the org the caller belongs to; None for platform staff.
         permissions: names such as `crm.create`, with wildcards such as `crm.*`.
 
+    Attributes:
+        org: the one spelling of `org_id`.
+        may_choose_org: whether they may name any org: a super admin, or a service held to none.
+        may: the permissions, to be asked with `in`.
+
     Raises:
         InvalidOrgId: no org can have this id.
     """
@@ -29,22 +34,20 @@ class Principal:
     org_id: str | int | None = None
     permissions: tuple[str, ...] = ()
     org: str | None = field(init=False, repr=False, compare=False)
+    may_choose_org: bool = field(init=False, repr=False, compare=False)
     may: Permissions = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         own = None if self.org_id is None else one_spelling(self.org_id)
         object.__setattr__(self, "org", own)
+        staff = self.role == "super_admin" or (self.role == "service" and own is None)
+        object.__setattr__(self, "may_choose_org", staff)
         object.__setattr__(self, "permissions", tuple(self.permissions))
         object.__setattr__(self, "may", Permissions(self.permissions))
 
     @property
     def is_super_admin(self) -> bool:
         return self.role == "super_admin"
-
-    @property
-    def may_choose_org(self) -> bool:
-        """Whether they may name any org: a super admin, or a service that is held to none."""
-        return self.role == "super_admin" or (self.role == "service" and self.org is None)
 
     def may_act_in(self, org: str) -> bool:
         """Org isolation: their own org, and any for those who may choose it."""

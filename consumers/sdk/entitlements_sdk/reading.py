@@ -39,7 +39,7 @@ class Reading:
         for attempt in range(_MOST_TRIES):
             now = self._cache.clock.monotonic()
             catalog = await self.catalog()
-            entry = self._cache.held(question.org, now)
+            entry = self._cache.held(question.org, now, self._cache.clock.at(now))
             if entry is None or attempt or entry.snapshot.version < question.min_version:
                 entry = await self._alone(question.org, lambda: self._read(question.org))
             if entry is None or not self._cache.accepts(entry):

@@ -8,7 +8,6 @@ from typing import Any, Self, TypeVar
 
 from entitlements_sdk.client import Entitlements
 from entitlements_sdk.decision import Decision
-from entitlements_sdk.judging import Question
 from entitlements_sdk.principal import Principal
 
 _T = TypeVar("_T")
@@ -25,6 +24,7 @@ class SyncEntitlements:
 
     def __init__(self, client: Entitlements) -> None:
         self._client = client
+        self._check_at_once = client.check_at_once
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="entitlements_sdk", daemon=True
@@ -66,10 +66,8 @@ class SyncEntitlements:
         min_version: int = 0,
     ) -> Decision:
         """See `Entitlements.check`."""
-        question = Question(
-            org if type(org) is str else str(org), key, permission, principal, min_version
-        )
-        decision = self._client.check_at_once(question)
+        named = org if type(org) is str else str(org)
+        decision = self._check_at_once(named, key, permission, principal, min_version)
         if decision is not None:
             return decision
         return self._wait_for(

@@ -1,19 +1,25 @@
-"""The guards as dependencies. Every way of attaching one ends in `Guard.admit`."""
+"""The guards as dependencies. Every way of attaching one ends in a `Guard`."""
 
 import logging
 from dataclasses import dataclass
 
 from starlette.requests import HTTPConnection
+from starlette.types import Scope
 
 from entitlements_sdk.catalog import joined
 from entitlements_sdk.decision import Decision
 from entitlements_sdk.fastapi.answers import cannot_tell, refusal, unfit
-from entitlements_sdk.fastapi.resolving import PROTECTION, OrgOf, PrincipalOf, resolved
-from entitlements_sdk.judging import Question
-from entitlements_sdk.ports import Client
+from entitlements_sdk.fastapi.resolving import (
+    CALLER,
+    PROTECTION,
+    OrgOf,
+    PrincipalOf,
+    found,
+    found_at_once,
+)
+from entitlements_sdk.ports import AllowedAtOnce, CheckAtOnce, Client
 from entitlements_sdk.principal import Principal
 
-DECISION = "entitlements_sdk.decision"
 _log = logging.getLogger("entitlements_sdk")
 
 
@@ -24,6 +30,13 @@ class Protection:
     client: Client
     principal: PrincipalOf
     org: OrgOf
+    check_at_once: CheckAtOnce
+    allowed_at_once: AllowedAtOnce
+
+    @classmethod
+    def by(cls, client: Client, *, principal: PrincipalOf, org: OrgOf) -> "Protection":
+        """With the client's quick answers at hand."""
+        return cls(client, principal, org, client.check_at_once, client.allowed_at_once)
 
 
 class Guard:
@@ -41,33 +54,48 @@ class Guard:
         return f"Guard({self.key!r}, permission={self.permission!r})"
 
     async def __call__(self, connection: HTTPConnection) -> Decision:
-        return await self.admit(connection)
-
-    async def admit(self, connection: HTTPConnection) -> Decision:
         """The decision, when it allows.
 
         Raises:
             HTTPException, WebSocketException: it does not.
         """
-        scope = connection.scope
+        protection = self._protection(connection.scope)
+        principal = connection.scope.get(CALLER) or found_at_once(connection, protection.principal)
+        if type(principal) is not Principal:
+            principal = await found(principal, connection.scope)
+        org = _named(protection.org(connection, principal))
+        decision = protection.check_at_once(org, self.key, self.permission, principal)
+        if decision is None:
+            decision = await protection.client.check(org, self.key, self.permission, principal)
+        if not decision.allowed:
+            raise refusal(decision, connection.scope)
+        return decision
+
+    async def admit(self, connection: HTTPConnection) -> None:
+        """The same for the fast form, which has no use for a decision that allows.
+
+        Raises:
+            HTTPException, WebSocketException: it does not.
+        """
+        protection = self._protection(connection.scope)
+        principal = connection.scope.get(CALLER) or found_at_once(connection, protection.principal)
+        if type(principal) is not Principal:
+            principal = await found(principal, connection.scope)
+        org = _named(protection.org(connection, principal))
+        if not protection.allowed_at_once(org, self.key, self.permission, principal):
+            await self(connection)
+
+    def _protection(self, scope: Scope) -> Protection:
         protection: Protection | None = scope.get(PROTECTION)
         if protection is None:
             _log.error("a guard of '%s' is in an app that `protect` was not called with", self.key)
             raise cannot_tell(unfit("this app is not protected"), scope)
-        principal = await resolved(connection, protection.principal)
-        org = protection.org(connection, principal)
-        # An org that is not named is one that nobody registered; exempt keys do without.
-        question = Question("" if org is None else str(org), self.key, self.permission, principal)
-        decision = protection.client.check_at_once(question)
-        if decision is None:
-            decision = await self._asked(protection.client, question, principal)
-        if not decision.allowed:
-            raise refusal(decision, scope)
-        scope[DECISION] = decision
-        return decision
+        return protection
 
-    async def _asked(self, client: Client, question: Question, principal: Principal) -> Decision:
-        return await client.check(question.org, self.key, self.permission, principal)
+
+def _named(org: str | int | None) -> str:
+    """An org that is not named is one that nobody registered; exempt keys do without."""
+    return org if type(org) is str else "" if org is None else str(org)
 
 
 def require_entitlement(module: str, submodule: str | None = None) -> Guard:

@@ -40,7 +40,7 @@ def protect(
     The lifespan raises:
         UnknownKeys: a guarded key is not in the catalog; the process must not start.
     """
-    app.add_middleware(_Carrying, protection=Protection(client, principal, org))
+    app.add_middleware(_Carrying, protection=Protection.by(client, principal=principal, org=org))
     setattr(app.state, EXEMPT_ROUTES, dict(exempt_routes or {}))
     inner = app.router.lifespan_context
 

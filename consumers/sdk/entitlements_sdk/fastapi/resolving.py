@@ -9,14 +9,15 @@ from entitlements_sdk.fastapi.answers import cannot_tell, unauthenticated, unfit
 from entitlements_sdk.principal import Principal
 from entitlements_sdk.refusals import CannotTell, Unauthenticated
 
-PrincipalOf = Callable[[HTTPConnection], Principal | Awaitable[Principal | None] | None]
+Found = Principal | Awaitable[Principal | None] | None
+PrincipalOf = Callable[[HTTPConnection], Found]
 """Who sends a request; None or `Unauthenticated` where there are no valid credentials."""
 
 OrgOf = Callable[[HTTPConnection, Principal], str | int | None]
 """The org a request is about; None where there is none."""
 
 PROTECTION = "entitlements_sdk.protection"  # in the ASGI scope, so mounted apps have it as well
-_CALLER = "entitlements_sdk.caller"
+CALLER = "entitlements_sdk.caller"
 _SEND_ONE = "Send a token: 'Authorization: Bearer <JWT>'."
 _ORG_HEADER = b"x-org-id"
 
@@ -39,28 +40,40 @@ def chosen_org(connection: HTTPConnection, principal: Principal) -> str | None:
     return principal.org
 
 
-async def resolved(connection: HTTPConnection, principal_of: PrincipalOf) -> Principal:
-    """Who asks; found out once for a request, however many guards it passes.
+def found_at_once(connection: HTTPConnection, principal_of: PrincipalOf) -> Found:
+    """Who asks, or what `found` awaits.
 
     Raises:
         HTTPException, WebSocketException: 401 where nobody is known, 503 where it cannot be told.
     """
-    scope: Scope = connection.scope
-    known = scope.get(_CALLER)
-    if type(known) is Principal:
-        return known
+    scope = connection.scope
     try:
-        found = principal_of(connection)
-        if found is not None and not isinstance(found, Principal):
-            found = await found
+        principal = principal_of(connection)
     except Unauthenticated as error:
         raise unauthenticated(str(error), scope) from error
     except CannotTell as error:
         raise cannot_tell(unfit(str(error)), scope) from error
-    if found is None:
+    if type(principal) is Principal:
+        scope[CALLER] = principal
+    return principal
+
+
+async def found(principal: Found, scope: Scope) -> Principal:
+    """Who asks, once it is found out; it is done once for a request, however many its guards.
+
+    Raises:
+        HTTPException, WebSocketException: as `found_at_once`.
+    """
+    try:
+        known = await principal if isinstance(principal, Awaitable) else principal
+    except Unauthenticated as error:
+        raise unauthenticated(str(error), scope) from error
+    except CannotTell as error:
+        raise cannot_tell(unfit(str(error)), scope) from error
+    if known is None:
         raise unauthenticated(_SEND_ONE, scope)
-    scope[_CALLER] = found
-    return found
+    scope[CALLER] = known
+    return known
 
 
 async def caller(connection: HTTPConnection) -> Principal:
@@ -71,4 +84,5 @@ async def caller(connection: HTTPConnection) -> Principal:
     protection = connection.scope.get(PROTECTION)
     if protection is None:
         raise cannot_tell(unfit("this app is not protected"), connection.scope)
-    return await resolved(connection, protection.principal)
+    principal = connection.scope.get(CALLER) or found_at_once(connection, protection.principal)
+    return await found(principal, connection.scope)
