@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from eventsourcing.persistence import StoredEvent
+
+from infra.store.columns import Column, bigints, blobs, ints, texts, uuids
 
 Verdict = Literal["appended", "known", "conflict"]
 
@@ -33,8 +35,7 @@ class Append:
     response: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Appended:
+class Appended(NamedTuple):
     """What became of it; `fingerprint` and `response` are those stored with a `known` command."""
 
     verdict: Verdict
@@ -53,40 +54,37 @@ CALL = (
 )
 
 
-def arguments(appends: Sequence[Append]) -> tuple[list[Any], ...]:
-    """The parallel arrays that `CALL` takes."""
+def arguments(appends: Sequence[Append]) -> tuple[Column | None, ...]:
+    """The columns that `CALL` takes."""
+    views = [append.views for append in appends]
     events = [
         (ordinal, event_id, stored)
         for ordinal, append in enumerate(appends, start=1)
         for event_id, stored in append.events
     ]
     return (
-        [append.command_id for append in appends],
-        [append.fingerprint for append in appends],
-        [append.stream for append in appends],
-        [append.expected for append in appends],
-        [append.response for append in appends],
-        [append.views.name if append.views else None for append in appends],
-        [append.views.state if append.views else None for append in appends],
-        [append.views.granted if append.views else None for append in appends],
-        [ordinal for ordinal, _, _ in events],
-        [event_id for _, event_id, _ in events],
-        [stored.topic for _, _, stored in events],
-        [stored.state for _, _, stored in events],
+        uuids([append.command_id for append in appends]),
+        blobs([append.fingerprint for append in appends]),
+        texts([append.stream for append in appends]),
+        bigints([append.expected for append in appends]),
+        blobs([append.response for append in appends]),
+        texts([rows.name if rows else None for rows in views]),
+        blobs([rows.state if rows else None for rows in views]),
+        texts([rows.granted if rows else None for rows in views]),
+        ints([ordinal for ordinal, _, _ in events]),
+        uuids([event_id for _, event_id, _ in events]),
+        texts([stored.topic for _, _, stored in events]),
+        blobs([stored.state for _, _, stored in events]),
     )
 
 
-def results(rows: Sequence[tuple[Any, ...]]) -> list[Appended]:
-    """The answer rows of `CALL`, one for each command in order."""
+def results(row: Sequence[Any]) -> list[Appended]:
+    """The outcomes in the one row that answers `CALL`, one for each command in order."""
+    clock, verdicts, versions, first_positions, *of_known = row
+    nothing = [None] * len(verdicts)
+    known = (column or nothing for column in of_known)
+    columns = zip(verdicts, versions, first_positions, *known, strict=True)
     return [
-        Appended(
-            verdict=verdict,
-            version=version,
-            first_position=first_position,
-            recorded_at=recorded_at,
-            fingerprint=fingerprint,
-            response=response,
-            clock=clock,
-        )
-        for verdict, version, first_position, recorded_at, fingerprint, response, clock in rows
+        Appended(verdict, version, first_position, at or clock, fingerprint, response, clock)
+        for verdict, version, first_position, at, fingerprint, response in columns
     ]

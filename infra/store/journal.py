@@ -41,6 +41,7 @@ class Journal:
         self, connect: Connect, *, clock: LedgerClock, line: "type[Line] | None" = None
     ) -> None:
         self._waiting: deque[tuple[Append, asyncio.Future[Appended]]] = deque()
+        self._under_way = 0
         self._wake = asyncio.Event()
         self._lines = [(line or Line)(connect, clock=clock) for _ in range(LINES)]
         self._tasks: list[asyncio.Task[None]] = []
@@ -62,7 +63,8 @@ class Journal:
             raise Unavailable("The journal is closed; nothing was recorded.")
         future: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
         self._waiting.append((append, future))
-        self._wake.set()
+        if self._enough():
+            self._wake.set()
         return await future
 
     async def close(self) -> None:
@@ -78,14 +80,27 @@ class Journal:
         for line in self._lines:
             await line.hang_up()
 
+    def _enough(self) -> bool:
+        """Whether a batch is to go: it may not hold up what comes after it for the sake of a few.
+
+        Batches are carried out one after another, so one that is sent earlier ends no sooner; it
+        would only leave less for the next, and each costs a commit.
+        """
+        return len(self._waiting) >= max(1, self._under_way)
+
     async def _drain(self, line: "Line") -> None:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while self._waiting:
+            while self._enough():
                 size = min(MOST_AT_ONCE, len(self._waiting))
                 batch = [self._waiting.popleft() for _ in range(size)]
-                await _finished(line.settle(batch))
+                self._under_way += size
+                try:
+                    await _finished(line.settle(batch))
+                finally:
+                    self._under_way -= size
+                await asyncio.sleep(0)  # whoever was answered may go on and come along
 
 
 class Line:
@@ -131,7 +146,7 @@ class Line:
             self._connection = await self._connect()
         values = arguments(appends)
         cursor = await self._connection.execute(CALL, values, prepare=True, binary=True)
-        outcomes = results(await cursor.fetchall())
+        outcomes = results(await cursor.fetchone() or ())
         self._clock.tell(outcomes[0].clock)
         return outcomes
 

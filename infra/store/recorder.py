@@ -49,8 +49,8 @@ class LedgerRecorder(PostgresApplicationRecorder):
 
     def _append(self, appends: Sequence[Append]) -> list[int]:
         with self.datastore.get_connection() as connection:
-            rows = connection.execute(CALL, arguments(appends), prepare=True, binary=True)
-            outcomes = results([tuple(row.values()) for row in rows.fetchall()])
+            cursor = connection.execute(CALL, arguments(appends), prepare=True, binary=True)
+            outcomes = results(tuple((cursor.fetchone() or {}).values()))
         pairs = zip(appends, outcomes, strict=True)
         moved = [append.stream for append, outcome in pairs if outcome.verdict == "conflict"]
         if moved:

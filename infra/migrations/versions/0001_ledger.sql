@@ -127,6 +127,10 @@ $$;
 -- Appends many commands at once, each with an outcome of its own: 'appended', 'known' (it was
 -- appended before; answers what it came to then) or 'conflict' (its stream is at another version;
 -- nothing of it was written). One lock, one commit and one wake-up for all of them.
+--
+-- The parameters are columns: an element for each command and, from p_event_commands on, one for
+-- each event in the order of their commands. A column that holds nothing but nulls may itself be
+-- null. The answer is one row of such columns.
 CREATE FUNCTION ledger_append(
     p_command_ids uuid[],
     p_fingerprints bytea[],
@@ -139,10 +143,14 @@ CREATE FUNCTION ledger_append(
     p_event_commands int[],   -- for each event, the ordinal of its command
     p_event_ids uuid[],
     p_topics text[],
-    p_event_states bytea[]
-) RETURNS TABLE (
-    verdict text, version bigint, first_position bigint, recorded_at timestamptz,
-    fingerprint bytea, response bytea, clock timestamptz
+    p_event_states bytea[],
+    OUT clock timestamptz,    -- when that which is new was recorded
+    OUT verdicts text[],
+    OUT versions bigint[],
+    OUT first_positions bigint[],
+    OUT known_at timestamptz[],  -- this and the next two: of known commands, null: there is none
+    OUT known_fingerprints bytea[],
+    OUT known_responses bytea[]
 )
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = ledger, pg_temp
@@ -155,123 +163,150 @@ AS $$
 #variable_conflict use_column
 DECLARE
     v_head head%ROWTYPE;
-    v_now timestamptz;
-    v_verdicts text[];
-    v_versions bigint[];
-    v_previous bigint[];  -- the command before each that is on the same stream
-    v_first bigint[];
-    v_last bigint[];
-    v_positions bigint[] := '{}';
-    v_event_versions bigint[] := '{}';
-    v_hashes bytea[] := '{}';
-    v_kept int[] := '{}';
+    v_commands int := cardinality(p_command_ids);
+    v_tangled boolean;     -- some command is known, or shares its id or its stream with another
+    v_first int[];         -- if so, of each command: the first one with the same id,
+    v_previous int[];      -- the one before it on the same stream, of those that are not known,
+    v_reached bigint[];    -- the version of its stream once it was done,
+    v_then bigint[];       -- and the version that it came to when it is known
+    v_last bigint[];       -- of each command: the position of its last event; null: nothing written
+    v_positions bigint[];  -- of each event, like the next two; null: it is not written
+    v_event_versions bigint[];
+    v_hashes bytea[];
     v_position bigint;
+    v_before bigint;
+    v_version bigint;
     v_hash bytea;
     v_micros bigint;
+    v_snapshots boolean := false;
     i int := 1;
 BEGIN
     SELECT * INTO STRICT v_head FROM head FOR UPDATE;
-    v_now := greatest(clock_timestamp(), v_head.recorded_at);
+    clock := greatest(clock_timestamp(), v_head.recorded_at);
+    v_micros := extract(epoch FROM clock) * 1000000;
     v_position := v_head.position;
     v_hash := v_head.hash;
-    v_micros := extract(epoch FROM v_now) * 1000000;
 
-    SELECT array_agg(CASE
-               WHEN known THEN 'known'
-               WHEN repeated OR (expected IS NOT NULL AND (expected <> version OR crowded))
-                   THEN 'conflict'
-               ELSE 'appended' END ORDER BY ordinal),
-           array_agg(version ORDER BY ordinal),
-           array_agg(previous ORDER BY ordinal)
-      INTO v_verdicts, v_versions, v_previous
-      FROM (
-        SELECT a.ordinal, a.expected, c.command_id IS NOT NULL AS known,
-               coalesce(c.version, s.version, 0) AS version,
-               row_number() OVER (PARTITION BY a.command_id ORDER BY a.ordinal) > 1 AS repeated,
-               row_number() OVER (PARTITION BY a.stream, c.command_id IS NULL
-                                  ORDER BY a.ordinal) > 1 AS crowded,
-               lag(a.ordinal) OVER (PARTITION BY a.stream, c.command_id IS NULL
-                                    ORDER BY a.ordinal) AS previous
-          FROM unnest(p_command_ids, p_streams, p_expected)
-               WITH ORDINALITY AS a (command_id, stream, expected, ordinal)
-          LEFT JOIN commands c ON c.command_id = a.command_id
-          LEFT JOIN LATERAL (
-                SELECT e.version FROM events e WHERE e.stream = a.stream
-                 ORDER BY e.version DESC LIMIT 1) s ON c.command_id IS NULL
-      ) judged;
-    v_first := array_fill(NULL::bigint, ARRAY[cardinality(p_command_ids)]);
-    v_last := v_first;
+    SELECT ARRAY(SELECT coalesce((SELECT e.version FROM events e WHERE e.stream = p_streams[o]
+                                   ORDER BY e.version DESC LIMIT 1), 0)
+                   FROM generate_series(1, v_commands) AS o),
+           EXISTS (SELECT FROM commands WHERE command_id = ANY (p_command_ids))
+               OR (SELECT count(DISTINCT id) FROM unnest(p_command_ids) AS id) < v_commands
+               OR (SELECT count(DISTINCT stream) FROM unnest(p_streams) AS stream) < v_commands
+      INTO versions, v_tangled;
+    first_positions := array_fill(NULL::bigint, ARRAY[v_commands]);
+    IF v_tangled THEN
+        SELECT array_agg(recorded_at ORDER BY o), array_agg(fingerprint ORDER BY o),
+               array_agg(response ORDER BY o), array_agg(version ORDER BY o),
+               array_agg(first_position ORDER BY o), array_agg(nullif(first, o) ORDER BY o),
+               array_agg(CASE WHEN recorded_at IS NULL THEN previous END ORDER BY o)
+          INTO known_at, known_fingerprints, known_responses, v_then, first_positions, v_first,
+               v_previous
+          FROM (SELECT a.o, k.recorded_at, k.fingerprint, k.response, k.version, k.first_position,
+                       min(a.o) OVER (PARTITION BY a.command_id) AS first,
+                       lag(a.o) OVER (PARTITION BY a.stream, k.command_id IS NULL
+                                      ORDER BY a.o) AS previous
+                  FROM unnest(p_command_ids, p_streams) WITH ORDINALITY AS a (command_id, stream, o)
+                  LEFT JOIN commands k ON k.command_id = a.command_id) AS seen;
+    END IF;
 
-    FOR c IN 1 .. cardinality(p_command_ids) LOOP
-        -- What this very call appended before on the same stream counts, too.
-        v_versions[c] := greatest(v_versions[c], v_versions[v_previous[c]]);
+    verdicts := array_fill('appended'::text, ARRAY[v_commands]);
+    v_last := array_fill(NULL::bigint, ARRAY[v_commands]);
+    v_reached := v_last;
+    v_positions := array_fill(NULL::bigint, ARRAY[cardinality(p_event_ids)]);
+    v_event_versions := v_positions;
+    v_hashes := array_fill(NULL::bytea, ARRAY[cardinality(p_event_ids)]);
+    FOR c IN 1 .. v_commands LOOP
+        v_version := versions[c];
+        IF v_tangled THEN
+            -- What this very call appended before on the same stream counts, too.
+            v_version := greatest(v_version, v_reached[v_previous[c]]);
+            verdicts[c] := CASE
+                WHEN known_at[c] IS NOT NULL OR verdicts[v_first[c]] = 'appended' THEN 'known'
+                WHEN v_first[c] IS NOT NULL OR p_expected[c] <> v_version
+                     OR p_expected[c] IS NOT NULL AND v_previous[c] IS NOT NULL THEN 'conflict'
+                ELSE 'appended' END;
+        ELSIF p_expected[c] <> v_version THEN
+            verdicts[c] := 'conflict';
+        END IF;
+
+        v_before := v_position;
         WHILE p_event_commands[i] = c LOOP
-            IF v_verdicts[c] = 'appended' THEN
+            IF verdicts[c] = 'appended' THEN
                 v_position := v_position + 1;
-                v_first[c] := coalesce(v_first[c], v_position);
-                v_last[c] := v_position;
-                v_versions[c] := v_versions[c] + 1;
+                v_version := v_version + 1;
                 v_hash := sha256('\x01'::bytea || v_hash || sha256('\x00'::bytea || convert_to(
-                    v_position || '|' || p_streams[c] || '|' || v_versions[c] || '|'
+                    v_position || '|' || p_streams[c] || '|' || v_version || '|'
                     || p_event_ids[i] || '|' || p_topics[i] || '|' || v_micros || '|', 'UTF8')
                     || p_event_states[i]));
-                v_kept := v_kept || i;
-                v_positions := v_positions || v_position;
-                v_event_versions := v_event_versions || v_versions[c];
-                v_hashes := v_hashes || v_hash;
+                v_positions[i] := v_position;
+                v_event_versions[i] := v_version;
+                v_hashes[i] := v_hash;
             END IF;
             i := i + 1;
         END LOOP;
+        IF v_position > v_before THEN
+            v_last[c] := v_position;
+            first_positions[c] := v_before + 1;
+            v_snapshots := v_snapshots OR v_version / 100 > p_expected[c] / 100;
+        END IF;
+
+        versions[c] := v_version;
+        IF v_tangled THEN
+            v_reached[c] := v_version;
+            IF known_at[c] IS NOT NULL THEN
+                versions[c] := v_then[c];
+            ELSIF verdicts[c] = 'known' THEN
+                versions[c] := versions[v_first[c]];
+                first_positions[c] := first_positions[v_first[c]];
+                known_at[c] := clock;
+                known_fingerprints[c] := p_fingerprints[v_first[c]];
+                known_responses[c] := p_responses[v_first[c]];
+            END IF;
+        END IF;
     END LOOP;
 
     IF v_position > v_head.position THEN
         INSERT INTO events (position, stream, version, event_id, topic, state, recorded_at, hash)
-        SELECT k.position, p_streams[p_event_commands[k.i]], k.version, p_event_ids[k.i],
-               p_topics[k.i], p_event_states[k.i], v_now, k.hash
-          FROM unnest(v_kept, v_positions, v_event_versions, v_hashes)
-               AS k (i, position, version, hash);
-        UPDATE head SET position = v_position, hash = v_hash, recorded_at = v_now;
+        SELECT v_positions[e], p_streams[p_event_commands[e]], v_event_versions[e], p_event_ids[e],
+               p_topics[e], p_event_states[e], clock, v_hashes[e]
+          FROM generate_series(1, cardinality(p_event_ids)) AS e
+         WHERE v_positions[e] IS NOT NULL;
+        UPDATE head SET position = v_position, hash = v_hash, recorded_at = clock;
         PERFORM pg_notify('ledger', v_position::text);
     END IF;
 
-    INSERT INTO current_entitlements AS t (org, name, org_version, position, state)
-    SELECT substr(a.stream, 5), a.name, v_versions[a.o], v_last[a.o], a.state
-      FROM unnest(p_streams, p_names, p_states) WITH ORDINALITY AS a (stream, name, state, o)
-     WHERE a.state IS NOT NULL AND v_last[a.o] IS NOT NULL
-    ON CONFLICT (org) DO UPDATE SET name = excluded.name, org_version = excluded.org_version,
-        position = excluded.position, state = excluded.state;
-
-    INSERT INTO legacy_enabled_modules AS t (org, org_version, granted)
-    SELECT substr(a.stream, 5), v_versions[a.o], a.granted
-      FROM unnest(p_streams, p_granted) WITH ORDINALITY AS a (stream, granted, o)
-     WHERE a.granted IS NOT NULL AND v_last[a.o] IS NOT NULL
-    ON CONFLICT (org) DO UPDATE SET org_version = excluded.org_version, granted = excluded.granted;
-
-    INSERT INTO snapshots (stream, version, state)
-    SELECT a.stream, v_versions[a.o], a.state
-      FROM unnest(p_streams, p_expected, p_states) WITH ORDINALITY AS a (stream, expected, state, o)
-     WHERE a.state IS NOT NULL AND v_last[a.o] IS NOT NULL
-       AND v_versions[a.o] / 100 > a.expected / 100;
+    -- The view rows of a command are written when it wrote an event.
+    IF p_states IS NOT NULL THEN
+        INSERT INTO current_entitlements AS t (org, name, org_version, position, state)
+        SELECT substr(p_streams[o], 5), p_names[o], versions[o], v_last[o], p_states[o]
+          FROM generate_series(1, v_commands) AS o
+         WHERE p_states[o] IS NOT NULL AND v_last[o] IS NOT NULL
+        ON CONFLICT (org) DO UPDATE SET name = excluded.name, org_version = excluded.org_version,
+            position = excluded.position, state = excluded.state;
+    END IF;
+    IF p_granted IS NOT NULL THEN
+        INSERT INTO legacy_enabled_modules AS t (org, org_version, granted)
+        SELECT substr(p_streams[o], 5), versions[o], p_granted[o]
+          FROM generate_series(1, v_commands) AS o
+         WHERE p_granted[o] IS NOT NULL AND v_last[o] IS NOT NULL
+        ON CONFLICT (org) DO UPDATE SET org_version = excluded.org_version,
+            granted = excluded.granted;
+    END IF;
+    IF v_snapshots THEN
+        INSERT INTO snapshots (stream, version, state)
+        SELECT p_streams[o], versions[o], p_states[o]
+          FROM generate_series(1, v_commands) AS o
+         WHERE p_states[o] IS NOT NULL AND v_last[o] IS NOT NULL
+           AND versions[o] / 100 > p_expected[o] / 100;
+    END IF;
 
     INSERT INTO commands (command_id, fingerprint, stream, version, first_position, recorded_at,
                           response)
-    SELECT a.command_id, a.fingerprint, a.stream, v_versions[a.o], v_first[a.o], v_now, a.response
-      FROM unnest(p_command_ids, p_fingerprints, p_streams, p_responses)
-           WITH ORDINALITY AS a (command_id, fingerprint, stream, response, o)
-     WHERE v_verdicts[a.o] = 'appended';
-
-    -- A command that was sent twice in this very call is known by now, too.
-    RETURN QUERY
-    SELECT CASE WHEN c.command_id IS NULL THEN v_verdicts[a.o] ELSE 'known' END,
-           coalesce(c.version, v_versions[a.o]),
-           coalesce(c.first_position, v_first[a.o]),
-           coalesce(c.recorded_at, v_now),
-           c.fingerprint,
-           c.response,
-           v_now
-      FROM unnest(p_command_ids) WITH ORDINALITY AS a (command_id, o)
-      LEFT JOIN commands c ON v_verdicts[a.o] <> 'appended' AND c.command_id = a.command_id
-     ORDER BY a.o;
+    SELECT p_command_ids[o], p_fingerprints[o], p_streams[o], versions[o], first_positions[o], clock,
+           p_responses[o]
+      FROM generate_series(1, v_commands) AS o
+     WHERE verdicts[o] = 'appended';
 END
 $$;
 

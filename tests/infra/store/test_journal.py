@@ -27,7 +27,8 @@ from tests.infra.store.world import (
 
 pytestmark = pytest.mark.anyio
 
-NUL_IN_TOPIC = "entitlements.\0.v1"  # the driver refuses to send it
+NUL_IN_TOPIC = "entitlements.\0.v1"  # the server's texts have none
+HALF_A_LETTER = "entitlements.\ud800.v1"  # a surrogate has no encoding
 NO_NAME = ViewRows(name=None, state=b"{}", granted="{}")  # type: ignore[arg-type]  # on purpose
 
 
@@ -56,6 +57,38 @@ async def test_more_appends_than_one_transaction_holds_are_all_carried_out(
     assert {row.position: int(row.stream[4:]) for row in log(app)} == positions
 
 
+async def test_a_few_wait_for_the_batch_that_is_under_way(
+    journal: Journal, app: Connection, owner: Connection
+) -> None:
+    """Sent at once they would end no sooner, and would each take a transaction."""
+    with owner.transaction():
+        owner.execute("SELECT FROM ledger.head FOR UPDATE")
+        first = asyncio.ensure_future(together(journal, *(append(f"org-{n}") for n in range(3))))
+        await until(lambda: blocked(app) == 1)
+        second = asyncio.ensure_future(together(journal, append("org-3")))
+        await asyncio.sleep(0.1)  # enough, nearly always, for a journal that would not wait
+        third = asyncio.ensure_future(together(journal, append("org-4")))
+        await asyncio.sleep(0)
+    await asyncio.gather(first, second, third)
+
+    batches = app.execute("SELECT count(*) FROM ledger.events GROUP BY xmin::text ORDER BY 1")
+    assert batches.fetchall() == [(2,), (3,)]
+
+
+async def test_as_many_as_are_under_way_do_not_wait(
+    journal: Journal, app: Connection, owner: Connection
+) -> None:
+    """Their batch stands ready at the lock when the one before it is done."""
+    with owner.transaction():
+        owner.execute("SELECT FROM ledger.head FOR UPDATE")
+        asking = [asyncio.ensure_future(journal.append(append(f"org-{n}"))) for n in range(3)]
+        await until(lambda: blocked(app) == 1)
+        asking += [asyncio.ensure_future(journal.append(append(f"org-{n}"))) for n in range(3, 6)]
+        await until(lambda: blocked(app) == LINES)
+
+    assert verdicts(await asyncio.gather(*asking)) == ["appended"] * 6
+
+
 async def test_a_conflict_is_the_outcome_of_its_own_command_alone(
     journal: Journal, app: Connection
 ) -> None:
@@ -71,17 +104,21 @@ async def test_a_conflict_is_the_outcome_of_its_own_command_alone(
 
 
 @pytest.mark.parametrize(
-    "poison",
-    [append("org-p", topic=NUL_IN_TOPIC), append("org-p", views=NO_NAME)],
-    ids=["refused by the driver", "refused by the server"],
+    ("poison", "error"),
+    [
+        (append("org-p", topic=HALF_A_LETTER), UnicodeEncodeError),
+        (append("org-p", topic=NUL_IN_TOPIC), psycopg.Error),
+        (append("org-p", views=NO_NAME), psycopg.Error),
+    ],
+    ids=["refused here", "refused by the server", "refused by a table"],
 )
 async def test_one_that_cannot_be_written_takes_no_others_with_it(
-    journal: Journal, app: Connection, poison: Append
+    journal: Journal, app: Connection, poison: Append, error: type[Exception]
 ) -> None:
     """Its own caller gets the error; whoever waited beside it gets an outcome."""
     outcomes = await together(journal, append("org-1"), poison, append("org-2", events=2))
 
-    assert isinstance(outcomes[1], psycopg.Error)
+    assert isinstance(outcomes[1], error)
     assert [getattr(outcomes[n], "verdict", None) for n in (0, 2)] == ["appended", "appended"]
     assert [row.stream for row in log(app)] == ["org-1", "org-2", "org-2"]
     assert_gapless(log(app))

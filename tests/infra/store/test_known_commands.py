@@ -62,6 +62,17 @@ def test_a_new_command_that_is_repeated_inside_one_batch_acts_once(
     assert len(log(app)) == 3
 
 
+def test_an_id_that_two_commands_of_one_batch_share_acts_once(app: Connection) -> None:
+    """Whatever the second wants, and on whichever stream: the id says that it is the first."""
+    first = append("org-1", response=b"{}")
+
+    outcomes = call(app, first, append("org-2", command_id=first.command_id, events=2))
+
+    assert verdicts(outcomes) == ["appended", "known"]
+    assert (outcomes[1].version, outcomes[1].first_position) == (1, 1)
+    assert [row.stream for row in log(app)] == ["org-1"]
+
+
 def test_a_command_in_conflict_that_is_repeated_inside_one_batch_is_in_conflict_twice(
     app: Connection,
 ) -> None:

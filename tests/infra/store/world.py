@@ -118,8 +118,9 @@ def append(
 
 def call(connection: Connection, *appends: Append) -> list[Appended]:
     """One call of `ledger_append`."""
-    rows = connection.execute(CALL, arguments(appends), prepare=True, binary=True).fetchall()
-    return results(rows)
+    row = connection.execute(CALL, arguments(appends), prepare=True, binary=True).fetchone()
+    assert row is not None
+    return results(row)
 
 
 def verdicts(outcomes: Sequence[Appended]) -> list[str]:
