@@ -142,7 +142,7 @@ class Settling:
                 return await self._ledger.execute(order)
             except Unavailable:
                 await asyncio.sleep(_PAUSE_SECONDS)
-                order = replace(order, looked_up=False)
+                order = replace(order, presume_first=False)
         return await self._ledger.execute(order)
 
     def _order(self, work: Work, *, plan: str | None, dry_run: bool) -> Order:
