@@ -102,6 +102,7 @@ async def recorded_in(
             ORDER BY version""",
         (stream, known_at, known_at),
         prepare=True,
+        binary=True,  # a long history is read in half the time
     )
     return [
         Recorded(
