@@ -6,10 +6,11 @@ MAKEFLAGS += --no-print-directory
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 PORT ?= 8000
+SOAK ?= 100
 PYTHON := python3.13 python3.12 python3.11 python3
 UV_VERSION := 0.13.9
 
-.PHONY: help venv run test check lint bench lock clean
+.PHONY: help venv run test check lint soak bench lock clean
 
 help: ## this list
 	@echo 'make <target>, one of:'
@@ -23,6 +24,9 @@ run: venv ## serve the demo on http://127.0.0.1:8000 (PORT=8000)
 
 test: venv ## every test
 	@.venv/bin/python -m pytest
+
+soak: venv ## the long lane: every fault as often as promised, some hours (SOAK=10: a tenth)
+	@.venv/bin/python -m pytest -m soak --soak '$(SOAK)'
 
 check: lint test ## what CI runs: lint, then test
 

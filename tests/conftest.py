@@ -15,6 +15,7 @@ from infra.postgres.binaries import SYSTEM
 from infra.postgres.embedded import EmbeddedPostgres
 from infra.settings import Settings
 from infra.wiring import FIRST_START, Parts, first_catalog, running
+from tests import soak
 from tests.live import LiveServer
 
 _NUMBERS = count(1)
@@ -28,6 +29,22 @@ SERVERS = [
     ),
 ]
 SECRET = "a secret of this test run, long enough for HS256"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--soak N`: the long lane."""
+    parser.addoption(
+        "--soak",
+        type=int,
+        metavar="N",
+        help="repeat each fault N in a hundred of the promised times, not the few of CI",
+    )
+
+
+@pytest.fixture
+def rounds(request: pytest.FixtureRequest) -> soak.Rounds:
+    """How often to repeat a fault."""
+    return soak.chosen(request.config)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -72,6 +72,7 @@ class Histories(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now = noon
+        self.catalog = CATALOG
         self.org = Org.blank(org_stream(OrgId("1042")))
         self.facts: list[OrgEvent] = []
         self.oracle = Oracle()
@@ -80,7 +81,7 @@ class Histories(RuleBasedStateMachine):
     def ask(self, command: Command, *, may_backdate: bool = False, by: Any = SUPER_ADMIN) -> None:
         """Decide on a copy; keep it and tell the oracle unless it is refused."""
         moved = copied(self.org)
-        context = Context(catalog=CATALOG, now=self.now, by=by, may_backdate=may_backdate)
+        context = Context(catalog=self.catalog, now=self.now, by=by, may_backdate=may_backdate)
         try:
             outcome = decide(moved, [command], context)
         except Refusal:

@@ -21,6 +21,10 @@ KEYS = [key for module, submodules in MODULES.items() for key in (module, *submo
 RANKS = ["disabled", "trial", "enabled"]
 
 Interval = dict[str, Any]
+Rules = dict[str, set[str]]
+
+RULES: Rules = {"off": OFF_BY_DEFAULT, "retired": RETIRED, "exempt": EXEMPT}
+"""What a catalog says of the keys, beside which there are."""
 
 
 class Oracle:
@@ -68,21 +72,21 @@ class Oracle:
         module = key.split(".", maxsplit=1)[0]
         return any(b["key"] in (None, key, module) and active(b, at) for b in self.blocks.values())
 
-    def effective(self, key: str, at: datetime) -> str:
+    def effective(self, key: str, at: datetime, rules: Rules = RULES) -> str:
         module = key.split(".", maxsplit=1)[0]
-        if key in RETIRED or module in RETIRED:
+        if key in rules["retired"] or module in rules["retired"]:
             return "disabled"
-        if key in EXEMPT:
+        if key in rules["exempt"]:
             return "enabled"
         if self.blocked(key, at):
             return "disabled"
         state = self.own(module, at)
-        if key in OFF_BY_DEFAULT:
+        if key in rules["off"]:
             return min(state, self.own(key, at), key=RANKS.index)
         return state
 
-    def states(self, at: datetime) -> dict[str, str]:
-        return {key: self.effective(key, at) for key in KEYS}
+    def states(self, at: datetime, rules: Rules = RULES) -> dict[str, str]:
+        return {key: self.effective(key, at, rules) for key in KEYS}
 
     def boundaries(self, *, since: datetime) -> list[datetime]:
         """Where anything begins or ends, not before `since`."""

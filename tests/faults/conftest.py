@@ -1,27 +1,12 @@
-"""How often each fault is repeated, and a database to do harm to."""
-
-from collections.abc import Callable
+"""A database to do harm to; how often is said by `rounds`."""
 
 import pytest
 
 from infra.database import Database
 from tests.infra.store.world import emptied
+from tests.soak import Rounds
 
-Rounds = Callable[[int], int]
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--soak N`: the long lane."""
-    parser.addoption(
-        "--soak", type=int, metavar="N", help="repeat each fault N times, not the few of CI"
-    )
-
-
-@pytest.fixture
-def rounds(request: pytest.FixtureRequest) -> Rounds:
-    """How often to repeat: the number given to `--soak`, else the usual one."""
-    chosen: int | None = request.config.getoption("--soak", default=None)
-    return lambda usual: chosen or usual
+__all__ = ["Rounds"]
 
 
 @pytest.fixture

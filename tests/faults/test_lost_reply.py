@@ -72,7 +72,7 @@ async def test_an_order_whose_reply_was_lost_is_carried_out_once(
     settings: Settings, database: Database, rounds: Rounds
 ) -> None:
     """No fact twice, and no refusal that only the first try has caused."""
-    orgs = [f"lost-{number}" for number in range((rounds(20) + 1) // 2)]
+    orgs = [f"lost-{number}" for number in range((rounds(20, at_hundred=200) + 1) // 2)]
     with Proxy(database.app_url) as proxy:
         async with started(settings, through(proxy, database)) as parts:
             for org in orgs:

@@ -77,7 +77,7 @@ async def test_a_feed_that_hears_no_notification_tells_all_the_same(
             await until(lambda: heard.streams == mutants.streams == ["heard"])
 
             proxy.deaf = True
-            for number in range(rounds(3)):
+            for number in range(rounds(3, at_hundred=200)):
                 call(writer, append(f"org-{number}"))
                 await until(partial(heard.has, f"org-{number}"))
             assert mutants.streams == ["heard"]

@@ -78,7 +78,7 @@ async def test_a_writer_that_stands_still_with_the_lock_holds_up_nobody_for_long
     assert await mutant == "appended"
     assert streams(mutants) == ["org-mutant"]
 
-    for number in range(1, rounds(1)):
+    for number in range(1, rounds(1, at_hundred=50)):
         with stopped_writer(database, limits=True):
             assert await appended(database, f"org-{number}") == "appended"
-    assert streams(database) == [f"org-{number}" for number in range(rounds(1))]
+    assert streams(database) == [f"org-{number}" for number in range(rounds(1, at_hundred=50))]

@@ -107,7 +107,7 @@ async def test_no_event_is_missed_while_many_write(
     database: Database, rounds: Rounds, writers: int
 ) -> None:
     """The feed and the library's reader tell every event once and in order."""
-    times = rounds(120 // writers)
+    times = rounds(120 // writers, at_hundred=27_000 // writers)  # of some four events
     heard = Heard()
     feed = Feed(
         partial(connect, database.app_url),

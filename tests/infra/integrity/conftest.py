@@ -11,20 +11,6 @@ from infra.database import Database
 from tests.infra.integrity.world import Written, copied, write_history
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--tamperings N`: the long lane."""
-    parser.addoption(
-        "--tamperings", type=int, metavar="N", help="tamper N times with the log, not 200 times"
-    )
-
-
-@pytest.fixture
-def tamperings(request: pytest.FixtureRequest) -> int:
-    """How often to tamper, all kinds together."""
-    chosen: int | None = request.config.getoption("--tamperings", default=None)
-    return chosen or 200
-
-
 @pytest.fixture(scope="module")
 def written(module_database: Database, tmp_path_factory: pytest.TempPathFactory) -> Written:
     """A random history of some hundred events, signed now and then."""

@@ -9,6 +9,7 @@ from infra.integrity.verifying import verify_log
 from tests.infra.integrity import tamperings as ways
 from tests.infra.integrity.tamperings import Tampering
 from tests.infra.integrity.world import Written, log, over
+from tests.soak import Rounds
 
 pytestmark = pytest.mark.anyio
 
@@ -24,13 +25,17 @@ async def test_a_log_that_nobody_tampered_with_verifies(
     assert found.checkpoints > 5
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("tampering", ways.ALL, ids=lambda way: way.__name__)
 async def test_a_tampering_is_found_and_the_break_is_named(
-    written: Written, forger: AsyncConnection, tampering: Tampering, tamperings: int
+    written: Written, forger: AsyncConnection, tampering: Tampering, rounds: Rounds
 ) -> None:
-    """At the position where it begins, or between the two checkpoints around it."""
+    """At the position where it begins, or between the two checkpoints around it.
+
+    All ways together 200 times, 10,000 times in the long lane.
+    """
     reading, rows = over(forger), await log(forger)
-    for number in range(-(-tamperings // len(ways.ALL))):
+    for number in range(-(-rounds(200, at_hundred=10_000) // len(ways.ALL))):
         seed = f"{tampering.__name__} {number}"
         async with forger.transaction(force_rollback=True):
             expected = await tampering(forger, rows, Random(seed))
