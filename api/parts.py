@@ -56,8 +56,8 @@ class Audit(Protocol):
     async def page(self, query: AuditQuery) -> tuple[list[Recorded], int]:
         """The events that match, and the position up to which the view knows everything."""
 
-    def everything(self, query: AuditQuery) -> AsyncIterator[list[Recorded]]:
-        """Every event that matches, in pages."""
+    async def everything(self, query: AuditQuery) -> AsyncIterator[list[Recorded]]:
+        """Every event there is by now that matches, in pages; Unavailable where it cannot be."""
 
 
 class Integrity(Protocol):

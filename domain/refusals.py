@@ -8,7 +8,7 @@ Refusal
 │   ├── UnknownKey · UnknownBundle · InvalidCatalog
 │   └── IdempotencyKeyReused · PlanMismatch
 ├── Absent                   what was named does not exist
-│   └── UnknownOrg · UnknownBlock
+│   └── UnknownOrg (NotYetKnown) · UnknownBlock
 ├── Contradicted             the present state does not allow it
 │   ├── GrantConflict · BlockConflict · OrgAlreadyRegistered
 │   ├── TrialAlreadyUsed · TrialNotRunning · AlreadyEnabled · NotLater
@@ -205,6 +205,18 @@ class UnknownOrg(Absent):
 
     def __init__(self, org: str) -> None:
         super().__init__(f"Organization with id {org} not found", org=org)
+
+
+class NotYetKnown(UnknownOrg):
+    hint = "Ask for a later known_at; 'at' alone asks what was so then, by all that is known now."
+
+    def __init__(self, org: str, *, known_at: str, first_recorded_at: str) -> None:
+        super().__init__(org)
+        self.message = (
+            f"Nothing about organization {org} had been recorded by {known_at}: "
+            f"its first event was recorded at {first_recorded_at}."
+        )
+        self.facts |= {"known_at": known_at, "first_recorded_at": first_recorded_at}
 
 
 class UnknownBlock(Absent):

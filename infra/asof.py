@@ -6,7 +6,7 @@ from datetime import datetime
 from domain.catalog import Catalog
 from domain.history import History
 from domain.ids import OrgId
-from domain.instants import aware
+from domain.instants import aware, iso
 from infra.histories import Histories
 from infra.wiring import Parts
 
@@ -19,6 +19,18 @@ class Moment:
     catalog: Catalog
     at: datetime
     known_at: datetime
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader must know of the point in time, in sentences."""
+        found = [f"As of {iso(self.at)}, by what had been recorded at {iso(self.known_at)}."]
+        first = self.history.recorded[0].recorded_at
+        if self.at < first:
+            found.append(
+                f"The ledger first recorded something about it at {iso(first)}: "
+                "what is said of the time before was told afterwards, as an import does."
+            )
+        return found
 
 
 async def moment(

@@ -13,13 +13,14 @@ from domain.refusals import Unavailable
 from infra.store.any_fact import read_any_fact
 from infra.store.mapper import read_fact
 from projections.audit import (
-    AuditQuery,
     all_events,
     audit_position,
     catch_up,
+    catch_up_wholly,
     find_events,
     orgs_naming,
 )
+from projections.audit_pages import AuditQuery
 from projections.history import catalog_in_force, org_history, published_catalog
 
 _MOST_CATALOGS = 16  # kept; the shipped one takes a megabyte or so
@@ -42,14 +43,23 @@ class Audit:
             known_to = await audit_position(connection)
             return await find_events(connection, query, decode=read_any_fact), known_to
 
+    async def caught_up(self) -> None:
+        """Wait until the view has all that is in the log by now. Raises as `everything`."""
+        await catch_up_wholly(self._reading)
+
     async def orgs_naming(self, keys: Sequence[Key], *, after: str, limit: int) -> list[OrgId]:
         """The orgs that ever had an event about one of `keys`, by id as text, after `after`."""
         async with self._reading() as connection:
             await catch_up(connection)
             return await orgs_naming(connection, keys, after=after, limit=limit)
 
-    def everything(self, query: AuditQuery) -> AsyncIterator[list[Recorded]]:
-        """Every event that matches, in pages."""
+    async def everything(self, query: AuditQuery) -> AsyncIterator[list[Recorded]]:
+        """Every event there is by now that matches, in pages.
+
+        Raises:
+            Unavailable: the view cannot be brought on to the end of the log.
+        """
+        await self.caught_up()
         return all_events(self._reading, query, decode=read_any_fact)
 
 

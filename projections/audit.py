@@ -1,5 +1,6 @@
 """The audit view: who did what to whom and when, a page at a time, in either direction."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
@@ -11,12 +12,20 @@ from psycopg import AsyncConnection
 from domain.catalog import Key
 from domain.history import Recorded
 from domain.ids import OrgId
+from domain.refusals import Unavailable
 from projections.audit_pages import FIRST_SINCE, AuditQuery, Stretch, page_statement
 from projections.history import Decode
+from projections.status import head_position
 
 FOLLOW_AT_ONCE = 500  # events in one transaction
 CATCH_UP_BATCHES = 10  # before a read; what is left then, the follower does
 EXPORT_PAGE = 1_000
+_WHOLE_AT_ONCE = 2_000  # events in one transaction, where all of them are waited for
+_STANDSTILL_SECONDS = 5.0
+_PAUSE_SECONDS = 0.02
+
+Reading = Callable[[], AbstractAsyncContextManager[Any]]
+"""Gives a connection to read with."""
 
 
 async def follow_audit(connection: AsyncConnection, *, at_most: int = FOLLOW_AT_ONCE) -> int:
@@ -34,6 +43,26 @@ async def catch_up(connection: AsyncConnection) -> None:
     for _ in range(CATCH_UP_BATCHES):
         if not await follow_audit(connection):
             return
+
+
+async def catch_up_wholly(reading: Reading) -> None:
+    """Bring the view on to the present end of the log, however far that is.
+
+    Raises:
+        Unavailable: another process is at it and does not get on.
+    """
+    async with reading() as connection:
+        end, standing = await head_position(connection), 0
+        before = -1
+        while (position := await audit_position(connection)) < end:
+            standing = standing + 1 if position == before else 0
+            if standing * _PAUSE_SECONDS > _STANDSTILL_SECONDS:
+                raise Unavailable(
+                    f"The audit view stands at position {position} of {end}; ask again later."
+                )
+            before = position
+            if not await follow_audit(connection, at_most=_WHOLE_AT_ONCE):
+                await asyncio.sleep(_PAUSE_SECONDS)
 
 
 async def audit_position(connection: AsyncConnection) -> int:
@@ -75,11 +104,12 @@ async def orgs_naming(
 
 
 async def all_events(
-    reading: Callable[[], AbstractAsyncContextManager[Any]], query: AuditQuery, *, decode: Decode
+    reading: Reading, query: AuditQuery, *, decode: Decode
 ) -> AsyncIterator[list[Recorded]]:
-    """Every event that matches, in pages; a connection is held for a page only."""
-    async with reading() as connection:
-        await catch_up(connection)
+    """Every event that matches, in pages; a connection is held for a page only.
+
+    What the view does not have is not among them: catch up wholly first.
+    """
     while True:
         async with reading() as connection:
             page = await find_events(connection, replace(query, limit=EXPORT_PAGE), decode=decode)

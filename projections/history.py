@@ -11,7 +11,8 @@ from domain.catalog_document import read_catalog
 from domain.facts import CatalogPublished, LedgerEvent
 from domain.history import History, Recorded
 from domain.ids import CATALOG_STREAM, OrgId, org_stream
-from domain.refusals import UnknownOrg
+from domain.instants import iso
+from domain.refusals import NotYetKnown, UnknownOrg
 
 Decode = Callable[[str, int, str, bytes], LedgerEvent]
 """Makes a fact of stream, version, topic and stored state."""
@@ -27,11 +28,16 @@ async def org_history(
     """Every fact of an org that was recorded by `known_at` (that instant included).
 
     Raises:
-        UnknownOrg: the ledger knew no such org then.
+        NotYetKnown: the org is one of a later time.
+        UnknownOrg: the ledger knows no such org.
     """
-    recorded = await _recorded(connection, org_stream(org_id), decode=decode, known_at=known_at)
+    stream = org_stream(org_id)
+    recorded = await _recorded(connection, stream, decode=decode, known_at=known_at)
     if not recorded:
-        raise UnknownOrg(org_id)
+        first = await _first_recorded(connection, stream)
+        if first is None or known_at is None:
+            raise UnknownOrg(org_id)
+        raise NotYetKnown(org_id, known_at=iso(known_at), first_recorded_at=iso(first))
     return History(org_id, recorded)
 
 
@@ -65,6 +71,15 @@ async def published_catalog(
     fact = decode(*row)
     assert isinstance(fact, CatalogPublished)
     return read_catalog(fact.document, version=fact.originator_version)
+
+
+async def _first_recorded(connection: AsyncConnection, stream: str) -> datetime | None:
+    cursor = await connection.execute(
+        "SELECT recorded_at FROM ledger.events WHERE stream = %s ORDER BY version LIMIT 1",
+        (stream,),
+    )
+    row = await cursor.fetchone()
+    return row[0] if row else None
 
 
 async def _recorded(

@@ -90,7 +90,7 @@ async def export(
     await parts.ledger.note(
         AUDIT_READS_STREAM, AuditRead, by=by, query=written_query(query), export=True
     )
-    pages = parts.audit.everything(query)
+    pages = await parts.audit.everything(query)  # a refusal must come before the first byte
     csv = asked.format == "csv"
     return StreamingResponse(
         csv_lines(pages) if csv else json_lines(pages),

@@ -1,6 +1,6 @@
 """What happens to many orgs over two years: who grants, revokes, tries, blocks and looks it up."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any
@@ -138,15 +138,18 @@ class Lives:
 
     def _read(self, now: datetime, *, by: Provenance) -> LedgerEvent:
         self._reads += 1
-        place = {"originator_id": AUDIT_READS_STREAM, "originator_version": self._reads}
-        query = {"limit": 50, "newest_first": True}
-        return AuditRead(
-            **place, **common(now=now, by=by, effective_at=now), query=query, export=False
-        )
+        place: dict[str, Any] = {
+            "originator_id": AUDIT_READS_STREAM,
+            "originator_version": self._reads,
+        }
+        content = {"query": {"limit": 50, "newest_first": True}, "export": False}
+        return AuditRead(**place, **common(now=now, by=by, effective_at=now), **content)
 
-    def _fact(self, kind: Callable[..., Any], org: Org, now: datetime, **content: Any) -> Any:
+    def _fact(
+        self, kind: type[LedgerEvent], org: Org, now: datetime, **content: Any
+    ) -> LedgerEvent:
         by = _BILLING if self._random.random() < 0.2 else self._random.choice(_PEOPLE)
-        place = {"originator_id": org.id, "originator_version": org.version + 1}
+        place: dict[str, Any] = {"originator_id": org.id, "originator_version": org.version + 1}
         return kind(**place, **common(now=now, by=by, effective_at=now), **content)
 
 

@@ -28,10 +28,11 @@ _KEY = "a page by the log's key"
 def questions(events: int) -> dict[str, AuditQuery]:
     """What is asked, by what it is called."""
     starts, ends = crawled(events)
-    week = {"starts": starts, "ends": ends}
     return {
         "one org's history": AuditQuery(org=BUSY),
-        "an actor's week": AuditQuery(actor=CRAWLER, types=(AuditRead.TOPIC,), **week),
+        "an actor's week": AuditQuery(
+            actor=CRAWLER, types=(AuditRead.TOPIC,), starts=starts, ends=ends
+        ),
         "a module's revocations": AuditQuery(key=POPULAR, types=(GrantEnded.TOPIC,)),
     }
 

@@ -78,7 +78,9 @@ def search(*, after: int | None, limit: int, as_json: bool, **marks: Any) -> Non
 
     async def read(parts: "Parts") -> "list[Recorded]":
         await _note(parts, query, export=False)
-        found, _ = await Audit(parts.ledger.reading).page(query)
+        audit = Audit(parts.ledger.reading)
+        await audit.caught_up()
+        found, _ = await audit.page(query)
         return found
 
     found = over_ledger(read)
@@ -117,10 +119,11 @@ def export(*, form: str, **marks: Any) -> None:
 
     async def write(parts: "Parts") -> None:
         await _note(parts, query, export=True)
-        pages = Audit(parts.ledger.reading).everything(query)
+        pages = await Audit(parts.ledger.reading).everything(query)
         lines: AsyncIterator[str] = csv_lines(pages) if form == "csv" else json_lines(pages)
         async for text in lines:
             sys.stdout.write(text)
+        sys.stdout.flush()  # here a reader that has gone is still told of
 
     over_ledger(write)
 

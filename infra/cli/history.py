@@ -12,7 +12,8 @@ from infra.cli.work import over_ledger
 
 if TYPE_CHECKING:
     from domain.explain import Explanation
-    from domain.history import History, Recorded
+    from domain.history import Recorded
+    from infra.asof import Moment
     from infra.wiring import Parts
 
 at_option = click.option("--at", type=Instant(), help="The instant to judge at; absent: now.")
@@ -48,27 +49,31 @@ def explain(
 
     named = org_id(org)
 
-    async def read(parts: "Parts") -> "tuple[History, Explanation, datetime]":
+    async def read(parts: "Parts") -> "tuple[Moment, Explanation]":
         point = await moment(parts, named, at=at, known_at=known_at)
         catalog = point.catalog
-        found = explained(point.history, catalog, catalog.resolve(key), at=point.at)
-        return point.history, found, point.known_at
+        return point, explained(point.history, catalog, catalog.resolve(key), at=point.at)
 
-    history, found, known = over_ledger(read)
+    point, found = over_ledger(read)
     if as_json:
-        head = {"org_id": org_json(named), "known_at": iso(known), "org_version": history.version}
+        head = {
+            "org_id": org_json(named),
+            "known_at": iso(point.known_at),
+            "org_version": point.history.version,
+        }
         print_json(head | explanation(found))
         return
-    _print(history, found)
+    _print(point, found)
 
 
-def _print(history: "History", found: "Explanation") -> None:
+def _print(point: "Moment", found: "Explanation") -> None:
     from domain.instants import iso
 
+    history = point.history
     why = f" ({found.denied_by})" if found.denied_by else ""
     name = plain(history.org.name)
-    show(f"{found.key} is {found.state.label}{why} for {name} (organisation {history.org_id})")
-    show(f"at {iso(found.at)}, judged by version {history.version} of its events.", "")
+    show(f"{found.key} is {found.state.label}{why} for {name} (organisation {history.org_id}),")
+    show(f"judged by version {history.version} of its events.", *point.notes, "")
     for number, step in enumerate(found.steps, start=1):
         show(f"{number}. {step.question} {step.answer}")
         for entry in step.facts:

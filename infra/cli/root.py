@@ -34,6 +34,8 @@ class Program(click.Group):
             return super().invoke(context)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
+        except BrokenPipeError:  # who reads has seen enough; click ends quietly
+            raise
         except Exception as error:
             if not tell(error, as_json=wants_json(context)):
                 raise

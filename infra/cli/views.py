@@ -92,15 +92,15 @@ def _print_status(found: "Status") -> None:
     from infra.cli.tables import table
 
     show(f"The log ends at position {found.position}.")
-    numbers = ("rows", "missing", "behind", "strays")
-    cells = [(row.view, *map(str, row[1:])) for row in found.inline]
-    show(table("view", *numbers, rows=cells, right=numbers), "")
-    numbers = ("position", "lag in events", "lag in seconds")
-    cells = [
+    counts = ("rows", "missing", "behind", "strays")
+    inline = [(row.view, *map(str, row[1:])) for row in found.inline]
+    show(table("view", *counts, rows=inline, right=counts), "")
+    lags = ("position", "lag in events", "lag in seconds")
+    following = [
         (view.view, str(view.position), str(view.lag_events), f"{view.lag_seconds:.3f}")
         for view in found.following
     ]
-    show(table("view", *numbers, rows=cells, right=numbers))
+    show(table("view", *lags, rows=following, right=lags))
     if found.broken:
         show("Mend them: entitlements views rebuild")
 

@@ -35,7 +35,7 @@ def _unread(stream: str, version: int, topic: str, body: dict[str, Any]) -> Unre
     return fact
 
 
-_NOTHING = dict.fromkeys(LedgerEvent.__annotations__) | {
+_NOTHING: dict[str, Any] = dict.fromkeys(LedgerEvent.__annotations__) | {
     "actor": "",
     "actor_type": "",
     "reason": "",

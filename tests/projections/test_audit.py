@@ -102,9 +102,11 @@ async def test_pages_of_any_filters_are_what_a_look_through_the_log_finds(
     for subset in [c for size in range(6) for c in combinations(names, size)]:
         like = random.choice([e for e in log if all(marks_of(e)[name] for name in subset)])
         marks = {name: marks_of(like)[name] for name in subset}
-        for times in ({}, {"starts": like.recorded_at, "ends": log[-9].recorded_at}):
+        for starts, ends in ((None, None), (like.recorded_at, log[-9].recorded_at)):
             for newest_first in (True, False):
-                query = AuditQuery(**marks, **times, newest_first=newest_first, limit=60)
+                query = AuditQuery(
+                    **marks, starts=starts, ends=ends, newest_first=newest_first, limit=60
+                )
                 expected = [entry.position for entry in log if matches(query, entry)]
                 found = await paged(connection, query)
                 assert found == sorted(expected, reverse=newest_first), query

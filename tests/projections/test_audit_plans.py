@@ -17,7 +17,7 @@ from projections.audit_pages import FIRST_SINCE, AuditQuery, Stretch, page_state
 ROWS = 150_000
 MOST = ROWS // 20  # rows that a page may touch
 BEGAN = datetime(2025, 1, 1, tzinfo=UTC)
-SOMETHING = {
+SOMETHING: dict[str, Any] = {
     "org": "42",  # every tenth event is about it
     "key": "key-1",
     "actor": "actor-1",
@@ -25,7 +25,7 @@ SOMETHING = {
     "source": "source-1",
     "batch": "batch-1",
 }
-RARE = {
+RARE: dict[str, Any] = {
     "org": "4001",
     "key": "rare",
     "actor": "rare",

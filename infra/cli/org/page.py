@@ -1,6 +1,6 @@
 """One organisation on a terminal: tables, and what to do next where a table would be empty."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from rich.console import RenderableType
@@ -12,10 +12,13 @@ from infra.cli.output import plain, show
 from infra.cli.tables import table
 
 
-def print_standing(found: Standing, *, everything: bool) -> None:
-    """Print where an organisation stands."""
+def print_standing(
+    found: Standing, *, everything: bool, notes: Sequence[str] | None = None
+) -> None:
+    """Print where an organisation stands; `notes` say at which instant, None: now."""
     show(f"{plain(found.name)} (organisation {found.org}, version {found.org_version})")
-    show(*_modules(found, everything=everything), *_blocks(found))
+    show(*(notes or ()))
+    show(*_modules(found, everything=everything, now=notes is None), *_blocks(found))
     show(*_submodules(found, everything=everything), *_coming(found))
 
 
@@ -28,14 +31,16 @@ def left(until: datetime, *, at: datetime) -> str:
     return f"{int(span.total_seconds())} seconds"
 
 
-def _modules(found: Standing, *, everything: bool) -> Iterator[RenderableType]:
+def _modules(found: Standing, *, everything: bool, now: bool) -> Iterator[RenderableType]:
     billable = [m for m in found.modules if not m.module.exempt]
     usable = [m for m in billable if m.state is not Effective.DISABLED]
     shown = billable if everything else usable
     if shown:
         rows = [_row(module, at=found.at) for module in shown]
         yield table("module", "status", "granted by", "until", "left", rows=rows)
-    if not usable:
+    if not usable and not now:
+        yield "No module was enabled then."
+    elif not usable:
         yield "No module is enabled. Grant one, or a bundle of 'entitlements catalog show':"
         yield f'  entitlements org grant {found.org} --key crm --reason "Sold with contract 7"'
     elif not everything:

@@ -11,6 +11,7 @@ from infra.cli.usage import example
 from infra.cli.work import over_ledger
 
 if TYPE_CHECKING:
+    from infra.asof import Moment
     from infra.cli.org.standing import Standing
     from infra.wiring import Parts
 
@@ -36,21 +37,23 @@ def show_org(
     Who granted it and for how long, what is blocked, switched off or still to come.
     """
     from domain.ids import org_id
+    from domain.instants import iso
     from infra.asof import moment
     from infra.cli.org.page import print_standing
     from infra.cli.org.standing import document, standing
 
     named = org_id(org)
 
-    async def read(parts: "Parts") -> "Standing":
+    async def read(parts: "Parts") -> "tuple[Standing, Moment | None]":
         if at is not None or known_at is not None:
             point = await moment(parts, named, at=at, known_at=known_at)
-            return standing(point.history.org, point.catalog, at=point.at)
+            return standing(point.history.org, point.catalog, at=point.at), point
         entry = await parts.table.get(named)
-        return standing(entry.org, parts.shelf.catalog, at=parts.clock.now())
+        return standing(entry.org, parts.shelf.catalog, at=parts.clock.now()), None
 
-    found = over_ledger(read)
+    found, point = over_ledger(read)
     if as_json:
-        print_json(document(found))
+        known = {"known_at": iso(point.known_at)} if point is not None else {}
+        print_json(document(found) | known)
     else:
-        print_standing(found, everything=everything)
+        print_standing(found, everything=everything, notes=point.notes if point else None)

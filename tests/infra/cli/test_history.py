@@ -3,7 +3,12 @@
 import csv
 import io
 import json
+import os
+import subprocess
+import sys
 
+from infra.bench.population import populate
+from infra.database import Database
 from tests.infra.cli.shell import REASON, Shell
 
 LONG_AGO = "2001-01-01T00:00:00Z"
@@ -61,6 +66,63 @@ def test_an_org_is_shown_as_it_was(shell: Shell) -> None:
 
     assert "crm" in shell("org", "show", org, "--at", before, "--known-at", before).stdout
     assert shell.refusal("org", "show", org, "--known-at", LONG_AGO)["code"] == "unknown_org"
+
+
+def test_an_org_of_a_later_time_is_told_from_one_that_never_was(shell: Shell) -> None:
+    """Nothing is invented for a time before the first event, and it says when that was."""
+    org = shell.new_org()
+    first = recorded(shell, org, version=1)
+
+    problem = shell.refusal("explain", "--org", org, "crm", "--known-at", LONG_AGO)
+
+    assert (problem["code"], problem["first_recorded_at"]) == ("unknown_org", first)
+    assert f"its first event was recorded at {first}" in problem["detail"]
+    assert "not found" in shell.refusal("explain", "--org", 999, "crm")["detail"]
+
+
+def test_a_past_standing_says_as_of_when_and_by_what_knowledge(shell: Shell) -> None:
+    """What an import tells of the time before the ledger is told from what was seen."""
+    org = shell.new_org()
+    shell.command(org, "grant", key="crm")
+    granted, first = recorded(shell, org, version=2), recorded(shell, org, version=1)
+
+    then = shell("org", "show", org, "--at", granted).stdout
+    before = shell("org", "show", org, "--at", LONG_AGO).stdout
+    why = shell("explain", "--org", org, "crm", "--at", LONG_AGO).stdout
+
+    assert f"As of {granted}, by what had been recorded at" in then
+    assert "first recorded" not in then
+    for said in (before, why):
+        assert f"The ledger first recorded something about it at {first}" in said
+    assert "No module was enabled then." in before
+    assert "Grant one" not in before
+    document = shell.json("org", "show", org, "--at", granted, "--known-at", granted)
+    assert (document["evaluated_at"], document["known_at"]) == (granted, granted)
+    assert "As of" not in shell("org", "show", org).stdout
+
+
+def test_an_export_has_what_the_view_has_not_followed_yet(
+    own_shell: Shell, database: Database
+) -> None:
+    """However far it lies behind: a part of the log would pass for all of it."""
+    populate(database.owner_url, events=5_500)
+
+    lines = own_shell("audit", "export", "--oldest-first").stdout.splitlines()
+
+    positions = [json.loads(line)["position"] for line in lines]
+    assert positions == list(range(1, 5_502))  # the last one says that it was exported
+
+
+def test_a_reader_that_has_seen_enough_is_no_problem(shell: Shell) -> None:
+    """As when an export is piped into `head`."""
+    command = [sys.executable, "-m", "infra.cli", "token", "--role", "super_admin"]
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as closed:
+        ended = subprocess.run(
+            command, check=False, stdout=closed, stderr=subprocess.PIPE, env=os.environ | shell.env
+        )
+    assert (ended.returncode, ended.stderr) == (1, b"")
 
 
 def test_the_audit_log_is_searched_and_exported(shell: Shell) -> None:
