@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from psycopg import AsyncConnection
@@ -123,20 +122,12 @@ async def all_events(
 async def _stretch(connection: AsyncConnection, query: AuditQuery) -> Stretch | None:
     """The part of the log that the query asks for; None where nothing was recorded so late."""
     stretch = Stretch()
-    if query.starts is not None:
-        first = await _first_since(connection, query.starts)
-        if first is None:
+    if query.starts is not None or query.ends is not None:
+        cursor = await connection.execute(FIRST_SINCE, (query.starts, query.ends), prepare=True)
+        first, beyond = await cursor.fetchone() or (None, None)
+        if query.starts is not None and first is None:
             return None
-        stretch = stretch.narrowed(after=first - 1)
-    if query.ends is not None:
-        stretch = stretch.narrowed(before=await _first_since(connection, query.ends))
+        stretch = Stretch(after=first - 1 if first is not None else None, before=beyond)
     if query.newest_first:
         return stretch.narrowed(before=query.after)
     return stretch.narrowed(after=query.after)
-
-
-async def _first_since(connection: AsyncConnection, instant: datetime) -> int | None:
-    """The first position that was recorded at an instant or later."""
-    cursor = await connection.execute(FIRST_SINCE, (instant,))
-    row = await cursor.fetchone()
-    return row[0] if row else None

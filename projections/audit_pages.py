@@ -53,9 +53,12 @@ class Stretch:
 Statement = tuple[Composed, list[Any]]
 _Condition = tuple[LiteralString, Any]
 
+# The first positions that were recorded at two instants or later.
 FIRST_SINCE = """
-    SELECT position FROM ledger.audit_entries
-     WHERE recorded_at >= %s ORDER BY recorded_at, position LIMIT 1
+    SELECT (SELECT position FROM ledger.audit_entries WHERE recorded_at >= %s::timestamptz
+             ORDER BY recorded_at, position LIMIT 1),
+           (SELECT position FROM ledger.audit_entries WHERE recorded_at >= %s::timestamptz
+             ORDER BY recorded_at, position LIMIT 1)
 """
 _MARKED = SQL("(SELECT position FROM ledger.audit_entries WHERE {} ORDER BY position {} LIMIT %s)")
 # Not a join, for which the planner may read the whole log: at most a page is looked up.

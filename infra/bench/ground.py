@@ -51,7 +51,7 @@ FULL = Sizes(
     history=1_000,
     logs=(100_000, 1_000_000),
 )
-QUICK = Sizes(rounds=3, seconds=0.1, orgs=256, imported_orgs=60, history=40, logs=(3_000, 10_000))
+QUICK = Sizes(rounds=3, seconds=0.1, orgs=256, imported_orgs=60, history=40, logs=(2_000, 6_000))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

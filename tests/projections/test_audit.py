@@ -23,7 +23,7 @@ from projections.audit_pages import AuditQuery
 from tests.conftest import new_database
 from tests.infra.store.world import append, call
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_server]
 
 EVENTS = 1_500
 

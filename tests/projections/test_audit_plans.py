@@ -163,8 +163,8 @@ def test_without_a_mark_a_page_is_a_piece_of_the_log(crowded: psycopg.Connection
 
 def test_an_instant_is_turned_into_a_place_by_one_row(crowded: psycopg.Connection) -> None:
     """However far from either end."""
-    plan = plan_of(crowded, FIRST_SINCE, (BEGAN + timedelta(minutes=ROWS // 2),))
-    assert touched(plan) == 1
+    instants = [BEGAN + timedelta(minutes=ROWS * share // 3) for share in (1, 2)]
+    assert touched(plan_of(crowded, FIRST_SINCE, instants)) == 2
 
 
 def test_the_mutant_without_an_index_in_the_log_s_order_walks_the_log(

@@ -58,6 +58,31 @@ def test_appends_are_measured_beside_their_references(tmp_path: Path, below: Pat
     assert list(below.iterdir()) == []
 
 
+def test_the_audit_log_is_looked_through_at_two_lengths(tmp_path: Path) -> None:
+    """The bounds are those of the spec; growth is bound by the logarithm of the length."""
+    file = tmp_path / "figures.json"
+    with bench("--only", "audit", "--json", str(file)) as process:
+        _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, err
+
+    bounds: dict[str, set[tuple[str, float]]] = {}
+    for figure in json.loads(file.read_text(encoding="utf-8"))["figures"]:
+        assert len(figure["rounds"]) == len(figure["reference"]["rounds"]) >= 1
+        name = figure["what"].split(", ")[0]
+        if figure["target"]:
+            target = figure["target"]
+            bounds.setdefault(name, set()).add((target["of"], round(target["bound"], 3)))
+    page = {("value", 3.0), ("value", 20.0), ("ratio", 1.5), ("ratio", 1.145)}
+    questions = ("one org's history", "an actor's week", "a module's revocations")
+    assert [bounds.pop(name) for name in questions] == [page] * 3
+    assert sorted(target for targets in bounds.values() for target in targets) == [
+        ("ratio", 0.2),
+        ("value", 25.0),
+        ("value", 25.0),
+        ("value", 250_000),
+    ]
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_leaves_nothing_behind(below: Path, how: signal.Signals) -> None:
     """The server is stopped and its directory removed before the process ends."""

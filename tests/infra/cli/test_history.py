@@ -7,6 +7,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from infra.bench.population import populate
 from infra.database import Database
 from tests.infra.cli.shell import REASON, Shell
@@ -101,6 +103,7 @@ def test_a_past_standing_says_as_of_when_and_by_what_knowledge(shell: Shell) -> 
     assert "As of" not in shell("org", "show", org).stdout
 
 
+@pytest.mark.one_server
 def test_an_export_has_what_the_view_has_not_followed_yet(
     own_shell: Shell, database: Database
 ) -> None:
@@ -113,6 +116,7 @@ def test_an_export_has_what_the_view_has_not_followed_yet(
     assert positions == list(range(1, 5_502))  # the last one says that it was exported
 
 
+@pytest.mark.one_server
 def test_a_reader_that_has_seen_enough_is_no_problem(shell: Shell) -> None:
     """As when an export is piped into `head`."""
     command = [sys.executable, "-m", "infra.cli", "token", "--role", "super_admin"]
