@@ -1,7 +1,9 @@
 """What happens to many orgs over two years: who grants, revokes, tries, blocks and looks it up."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from random import Random
 from typing import Any
 
@@ -148,9 +150,17 @@ class Lives:
     def _fact(
         self, kind: type[LedgerEvent], org: Org, now: datetime, **content: Any
     ) -> LedgerEvent:
-        by = _BILLING if self._random.random() < 0.2 else self._random.choice(_PEOPLE)
+        by = self._random.choice(_PEOPLE)
+        if self._random.random() < 0.2:
+            by = _billing(now.year, now.month, now.day)
         place: dict[str, Any] = {"originator_id": org.id, "originator_version": org.version + 1}
         return kind(**place, **common(now=now, by=by, effective_at=now), **content)
+
+
+@lru_cache(maxsize=2)
+def _billing(year: int, month: int, day: int) -> Provenance:
+    """What the billing system does in a day is one batch."""
+    return replace(_BILLING, batch_id=f"billing-{year}-{month:02}-{day:02}")
 
 
 def _published(now: datetime) -> LedgerEvent:

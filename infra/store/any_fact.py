@@ -1,4 +1,4 @@
-"""Facts for reading aloud: one that only a newer version knows is shown as it is stored."""
+"""Facts for reading aloud: one that cannot be understood is shown as it is stored."""
 
 import json
 from typing import Any
@@ -16,12 +16,16 @@ class UnreadFact(LedgerEvent):
 def read_any_fact(stream: str, version: int, topic: str, body: bytes) -> LedgerEvent:
     """The fact at one place of a stream, whatever wrote it.
 
-    For pages and exports only: nothing may be decided by a fact that is not understood.
+    Only a newer version may know it, or somebody may have damaged it. For pages and exports only:
+    nothing may be decided by a fact that is not understood.
     """
     try:
         return read_fact(stream, version, topic, body)
     except UnknownFact:
         return _unread(stream, version, topic, json.loads(body))
+    except (ValueError, LookupError, TypeError, AttributeError):
+        stored = body.decode(errors="backslashreplace")
+        return _unread(stream, version, topic, {"unreadable": stored})
 
 
 def _unread(stream: str, version: int, topic: str, body: dict[str, Any]) -> UnreadFact:

@@ -37,6 +37,17 @@ CREATE INDEX audit_by_source ON audit_entries (source, position) WHERE source IS
 CREATE INDEX audit_by_batch ON audit_entries (batch, position) WHERE batch IS NOT NULL;
 CREATE INDEX audit_by_time ON audit_entries (recorded_at, position);
 
+-- The content of an event by which it is looked for; null where somebody has damaged it, which it is
+-- for verification to tell, and which keeps no other event from being found.
+CREATE FUNCTION audit_body(p_state bytea) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    RETURN convert_from(p_state, 'UTF8')::jsonb - 'document';
+EXCEPTION WHEN data_exception THEN
+    RETURN NULL;
+END
+$$;
+
 -- What the log makes of the view after a position and up to another: following and rebuilding write
 -- it, a look compares. Without a search path of its own, so that it becomes part of what calls it.
 CREATE FUNCTION audit_rows(p_after bigint, p_until bigint) RETURNS SETOF audit_entries
@@ -44,8 +55,7 @@ LANGUAGE sql STABLE AS $$
     SELECT e.position, CASE WHEN e.stream LIKE 'org-%' THEN substr(e.stream, 5) END,
            b.body ->> 'key', e.topic, b.body ->> 'actor', b.body ->> 'source',
            b.body ->> 'batch_id', e.recorded_at
-      FROM ledger.events e,
-           LATERAL (SELECT convert_from(e.state, 'UTF8')::jsonb - 'document') AS b (body)
+      FROM ledger.events e, LATERAL (SELECT ledger.audit_body(e.state) OFFSET 0) AS b (body)
      WHERE e.position > p_after AND e.position <= p_until
 $$;
 
@@ -87,7 +97,8 @@ LANGUAGE sql SECURITY DEFINER SET search_path = ledger, pg_temp AS $$
     ANALYZE audit_entries;
 $$;
 
-REVOKE ALL ON FUNCTION audit_rows, follow_audit, reset_audit, analyse_audit FROM PUBLIC;
+REVOKE ALL ON FUNCTION audit_body, audit_rows, follow_audit, reset_audit, analyse_audit FROM PUBLIC;
 GRANT SELECT ON followers, audit_entries TO ledger_app;
-GRANT EXECUTE ON FUNCTION audit_rows, follow_audit, reset_audit, analyse_audit TO ledger_app;
+GRANT EXECUTE ON FUNCTION audit_body, audit_rows, follow_audit, reset_audit, analyse_audit
+    TO ledger_app;
 RESET ROLE;

@@ -101,6 +101,27 @@ def test_the_audit_view_is_dropped_and_becomes_what_it_was(
     assert again["audit"]["differing"] == 0
 
 
+def test_an_event_that_somebody_damaged_keeps_no_other_from_being_found(
+    own_shell: Shell, database: Database, orgs: list[int]
+) -> None:
+    """Verification names it; a rebuild of the view goes on, and a page shows what is stored."""
+    search = ("audit", "search", "--org", orgs[0], "--oldest-first")
+    places = [event["position"] for event in own_shell.json(*search)["events"]]
+    damaged = dict(zip(places[1:], (b'{"key": "crm"', b"\xff", b"{}", b"[1]"), strict=False))
+    with psycopg.connect(database.owner_url) as owner:
+        owner.execute("ALTER TABLE ledger.events DISABLE TRIGGER immutable")
+        for place, state in damaged.items():
+            owner.execute("UPDATE ledger.events SET state = %s WHERE position = %s", (state, place))
+
+    own_shell("views", "rebuild", "--view", "audit")
+
+    assert own_shell.json("audit", "verify", code=1)["break"]["position"] == places[1]
+    found = own_shell.json(*search)["events"]
+    assert [event["position"] for event in found] == places
+    shown = [event["data"].get("unreadable") for event in found[:6]]
+    assert shown == [None, '{"key": "crm"', "\\xff", "{}", "[1]", None]
+
+
 @pytest.mark.usefixtures("orgs")
 def test_the_status_of_the_audit_view_is_its_position_and_its_lag(
     own_shell: Shell, database: Database
