@@ -91,6 +91,7 @@ async def _recorded(
             ORDER BY version""",
         (stream, known_at, known_at),
         prepare=True,
+        binary=True,  # a long history is read in half the time
     )
     return [
         Recorded(

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 @click.group(epilog=example("entitlements views status", "entitlements views rebuild --dry-run"))
 def views() -> None:
-    """Look after the views: two written with every append, one that follows the log."""
+    """Compare the views with the log, and rebuild them from it.
+
+    Two are written with every append: current and legacy. audit follows the log.
+    """
 
 
 @views.command(
@@ -57,7 +60,7 @@ def rebuild(
 @json_option
 @click.pass_context
 def status(context: click.Context, *, as_json: bool) -> None:
-    """Count the rows of each view, those missing or behind, and how far audit lags.
+    """Count the rows of each view, and tell how far audit lags.
 
     Exit 1 where rows are missing, behind or nobody's; a view that only lags will catch up.
     """
