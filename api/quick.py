@@ -8,6 +8,7 @@ does not, decides nothing for itself, and has no answer but the good ones; tests
 
 import json
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -30,6 +31,7 @@ _NOT_KEPT = (b"cache-control", b"no-store")
 _ASKED_AGAIN = (b"cache-control", b"private, no-cache")
 _LONGEST_PERMISSION = 200
 _LARGEST = 65_536  # bytes
+_REMEMBERED = 4_096  # bytes
 
 Headers = dict[bytes, bytes]
 Kept = tuple[int, bytes, list[tuple[bytes, bytes]]]
@@ -132,7 +134,14 @@ def _some(listed: object, most: int) -> bool:
 
 
 def _plain(body: bytes, names: tuple[str, str]) -> dict[str, Any] | None:
-    """The body, when it has these fields, perhaps a permission, and nothing else."""
+    """The body, when it has these fields, perhaps a permission, and nothing else.
+
+    It must not be changed: the same small bodies come again and again, and are read once.
+    """
+    return _read_again(body, names) if len(body) <= _REMEMBERED else _read_plain(body, names)
+
+
+def _read_plain(body: bytes, names: tuple[str, str]) -> dict[str, Any] | None:
     try:
         asked = json.loads(body.decode())
     except ValueError:
@@ -142,6 +151,9 @@ def _plain(body: bytes, names: tuple[str, str]) -> dict[str, Any] | None:
     if len(asked) > len(names) + ("permission" in asked):
         return None
     return asked if _plain_permission(asked.get("permission")) else None
+
+
+_read_again = lru_cache(maxsize=1024)(_read_plain)
 
 
 def _plain_permission(permission: object) -> bool:
