@@ -2,16 +2,11 @@
 
 Refusal
 ├── Unacceptable
-│   ├── InvalidBatchId
-│   └── IdempotencyKeyReused
-│       └── BatchIdReused    the same id came with other rows for an org
+│   └── InvalidBatchId
 ├── Absent
 │   └── UnknownBatch
-├── Contradicted
-│   └── PlanMoved
-│       └── BatchPlanMoved   something the preview of a batch read has moved
 └── Unavailable
-    └── BatchCut             the ledger could not go on; what was applied stays
+    └── BatchCut        the ledger could not go on; what was applied stays
 """
 
 import hashlib
@@ -33,7 +28,6 @@ from domain.orders import Answer
 from domain.org import Org
 from domain.refusals import (
     Absent,
-    IdempotencyKeyReused,
     PlanMismatch,
     PlanMoved,
     Refusal,
@@ -62,17 +56,6 @@ class InvalidBatchId(Unacceptable):
         super().__init__(f"'{batch_id[:_LONGEST]}' is no batch id.", batch_id=batch_id[:_LONGEST])
 
 
-class BatchIdReused(IdempotencyKeyReused):
-    """Under this id the org was given other rows before; nothing of these was applied."""
-
-    hint = "Use a new batch id for other rows."
-
-    def __init__(self, batch_id: str, *, org: OrgId) -> None:
-        super().__init__()
-        self.message = f"Batch {batch_id} has other rows for organisation {org} already."
-        self.facts = {"batch_id": batch_id, "org": org}
-
-
 class UnknownBatch(Absent):
     """Nothing was ever recorded under this id."""
 
@@ -80,15 +63,6 @@ class UnknownBatch(Absent):
 
     def __init__(self, batch_id: str) -> None:
         super().__init__(f"No event belongs to batch {batch_id}.", batch_id=batch_id)
-
-
-class BatchPlanMoved(PlanMoved):
-    """The preview of a batch no longer tells what would happen; nothing was written."""
-
-    def __init__(self, batch_id: str) -> None:
-        super().__init__(org="")
-        self.message = f"Something the preview of batch {batch_id} read has moved."
-        self.facts = {"batch_id": batch_id}
 
 
 class BatchCut(Unavailable):
@@ -208,12 +182,12 @@ def plan_token(works: Iterable[Work], settled: Iterable[Settled]) -> str:
 
 
 def check_plan(given: str | None, token: str, *, batch_id: str) -> None:
-    """Raises PlanMismatch or BatchPlanMoved unless the plan that is given still holds."""
+    """Raises PlanMismatch or PlanMoved unless the plan that is given still holds."""
     if given is None or given == token:
         return
     if given.partition(".")[0] != token.partition(".")[0]:
         raise PlanMismatch
-    raise BatchPlanMoved(batch_id)
+    raise PlanMoved(batch=batch_id)
 
 
 def _read(settled: Settled) -> list[Any]:

@@ -66,7 +66,9 @@ class Applied:
 
 
 class RowRefused(Refusal):
-    """One row cannot be done, so none of its org's is."""
+    """One row cannot be done, so none of its org's is; it tells by its own code why."""
+
+    code = "row_refused"
 
     def __init__(self, row: int, refusal: Refusal) -> None:
         super().__init__(refusal.message, **refusal.facts)

@@ -185,10 +185,16 @@ class InvalidCatalog(Unacceptable):
 
 class IdempotencyKeyReused(Unacceptable):
     code = "idempotency_key_reused"
-    hint = "Use a new Idempotency-Key for a different request."
+    hint = "Use a new Idempotency-Key, or batch id, for a different request."
 
-    def __init__(self) -> None:
-        super().__init__("This Idempotency-Key was used before with another request.")
+    def __init__(self, *, batch: str | None = None) -> None:
+        if batch is None:
+            super().__init__("This Idempotency-Key was used before with another request.")
+        else:
+            super().__init__(
+                f"Batch {batch} asked for something else of this organisation before.",
+                batch_id=batch,
+            )
 
 
 class PlanMismatch(Unacceptable):
@@ -357,8 +363,11 @@ class PlanMoved(Contradicted):
     code = "plan_moved"
     hint = "Preview again with dry_run and apply the new plan_token."
 
-    def __init__(self, *, org: str) -> None:
-        super().__init__(f"Something the preview for organisation {org} read has moved.", org=org)
+    def __init__(self, *, org: str | None = None, batch: str | None = None) -> None:
+        whose, facts = f"for organisation {org}", {"org": org}
+        if org is None:
+            whose, facts = f"of batch {batch}", {"batch_id": batch}
+        super().__init__(f"Something the preview {whose} read has moved.", **facts)
 
 
 class VersionNotReached(Contradicted):

@@ -46,7 +46,7 @@ class Batches:
         """Apply rows, all or none of each org's; orgs that were done before are left as they are.
 
         Raises:
-            PlanMismatch, BatchPlanMoved: nothing was written.
+            PlanMismatch, PlanMoved: nothing was written.
             BatchCut: what was applied stays, and the same again goes on.
         """
         works, settling = work_of(rows), self._settling(batch_id, told)
@@ -89,7 +89,7 @@ class Batches:
 
         Raises:
             UnknownBatch: nothing was recorded under that id.
-            PlanMismatch, BatchPlanMoved: nothing was written.
+            PlanMismatch, PlanMoved: nothing was written.
             BatchCut: what was undone stays so, and the same again goes on.
         """
         async with self._ledger.reading() as connection:

@@ -8,7 +8,6 @@ from functools import cache, partial
 
 from domain.batches import (
     BatchCut,
-    BatchIdReused,
     Settled,
     Work,
     check_plan,
@@ -59,7 +58,7 @@ class Settling:
         """What would become of the work, and the token by which just that can be applied.
 
         Raises:
-            PlanMismatch, BatchPlanMoved: it is not what an earlier plan said.
+            PlanMismatch, PlanMoved: it is not what an earlier plan said.
         """
         settled = [one async for chunk in self._run(works, plans=None) for one in chunk]
         token = plan_token(works, settled)
@@ -70,7 +69,7 @@ class Settling:
         """What became of the work; under a plan only if nothing that its preview read has moved.
 
         Raises:
-            PlanMismatch, BatchPlanMoved: the plan is of other work, or something has moved;
+            PlanMismatch, PlanMoved: the plan is of other work, or something has moved;
                 nothing was written.
             BatchCut: the ledger cannot write; what was applied stays.
         """
@@ -131,7 +130,7 @@ class Settling:
         except Unavailable:
             raise
         except IdempotencyKeyReused:
-            return Settled(work=work, refusal=BatchIdReused(self._batch_id, org=work.org))
+            return Settled(work=work, refusal=IdempotencyKeyReused(batch=self._batch_id))
         except Refusal as refusal:
             return Settled(work=work, refusal=refusal)
 
@@ -168,7 +167,7 @@ class Settling:
 
     def _remembered(self, work: Work, kept: CarriedOut) -> Settled:
         if (kept.fingerprint or b"") != work.fingerprint:
-            return Settled(work=work, refusal=BatchIdReused(self._batch_id, org=work.org))
+            return Settled(work=work, refusal=IdempotencyKeyReused(batch=self._batch_id))
         answer = Answer.restored(
             work.org,
             kept.response or b"",
