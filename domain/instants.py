@@ -1,6 +1,7 @@
 """Every instant in the ledger is aware, in UTC, to the microsecond; intervals are half open."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from domain.refusals import InstantOutOfRange, NaiveTimestamp
 
@@ -22,6 +23,7 @@ def aware(instant: datetime, *, field: str) -> datetime:
         raise InstantOutOfRange(field=field, value=instant.isoformat()) from None
 
 
+@lru_cache(maxsize=8192)  # an org's row holds the same instants each time it is written
 def iso(instant: datetime) -> str:
     """The one way an instant is written, `2026-01-31T12:00:00.000000Z`: text sorts as time does."""
     return instant.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"

@@ -21,7 +21,7 @@ def written(org: Org) -> bytes:
         "blocks": [_row(block) for block in org.blocks.values()],
         "used_trials": {key: _row(trial) for key, trial in sorted(org.used_trials.items())},
     }
-    return json.dumps(state, separators=(",", ":"), ensure_ascii=False).encode()
+    return _encoded(state).encode()
 
 
 def read(org_id: OrgId, *, version: int, state: bytes) -> Org:
@@ -54,8 +54,14 @@ def copied(org: Org) -> Org:
     return copy
 
 
+_NAMES: dict[type, tuple[str, ...]] = {
+    kind: tuple(field.name for field in fields(kind)) for kind in (Grant, Block, UsedTrial)
+}
+_encoded = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
+
 def _row(entry: Grant | Block | UsedTrial) -> dict[str, Any]:
-    row = {field.name: getattr(entry, field.name) for field in fields(entry)}
+    row = {name: getattr(entry, name) for name in _NAMES[type(entry)]}
     row["starts"] = iso(entry.starts)
     row["ends"] = iso(entry.ends) if entry.ends is not None else None
     return row
