@@ -35,6 +35,7 @@ def facts(owner_url: str, *, directory: Path) -> dict[str, str | int | bool]:
         "file_system": file_system.kind,
         "file_system_in_memory": file_system.in_memory,
         "load_at_start": load(),
+        "busy": is_busy(),
     }
 
 
@@ -48,6 +49,11 @@ def cores() -> int:
 def load() -> str:
     """The load average of the last minute, before the benchmark adds its own."""
     return f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
+
+
+def is_busy() -> bool:
+    """Whether others leave less than half a core free for each one there is."""
+    return hasattr(os, "getloadavg") and os.getloadavg()[0] > cores() / 2
 
 
 def file_system_of(directory: Path) -> FileSystem:

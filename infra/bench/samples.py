@@ -26,11 +26,12 @@ BY = Provenance(actor=Actor(id="bench", type="super_admin"), reason=REASON)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """What one command that grants a module writes."""
+    """What one command that grants a module writes; `former` is what the view rows were before."""
 
     topic: str
     body: bytes
     views: ViewRows
+    former: ViewRows
 
     @property
     def described(self) -> str:
@@ -54,11 +55,16 @@ def sample_org(now: datetime) -> tuple[Org, Written]:
     catalog = shipped_catalog()
     org = Org.blank(org_stream(org_id("100001")))
     context = Context(catalog=catalog, now=now, by=BY)
-    facts = decide(org, [*first_commands(catalog), *last_grant(catalog)], context).facts
-    fact = facts[-1]
+    decide(org, first_commands(catalog), context)
+    former = view_rows(org)
+    [fact] = decide(org, last_grant(catalog), context).facts
     assert isinstance(fact, ModuleGranted)
-    rows = ViewRows(name=org.name, state=current.written(org), granted=legacy.written(org))
-    return org, Written(topic=fact.TOPIC, body=fact_body(fact), views=rows)
+    return org, Written(topic=fact.TOPIC, body=fact_body(fact), views=view_rows(org), former=former)
+
+
+def view_rows(org: Org) -> ViewRows:
+    """As the ledger makes them."""
+    return ViewRows(name=org.name, state=current.written(org), granted=legacy.written(org))
 
 
 def first_commands(catalog: Catalog) -> Sequence[Command]:

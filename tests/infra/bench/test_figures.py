@@ -15,6 +15,7 @@ MACHINE = {
     "file_system": "ext4",
     "file_system_in_memory": False,
     "load_at_start": "0.1",
+    "busy": False,
 }
 
 
@@ -98,3 +99,9 @@ def test_data_in_memory_is_told() -> None:
     """Whoever measures on a tmpfs measures no disk."""
     assert not any("memory" in line for line in report.about(MACHINE))
     assert any("memory" in line for line in report.about(MACHINE | {"file_system_in_memory": True}))
+
+
+def test_a_machine_that_others_use_is_told() -> None:
+    """Whoever reads the ratios must know that they are not the ledger's alone."""
+    assert not any("Others" in line for line in report.about(MACHINE))
+    assert any("Others" in line for line in report.about(MACHINE | {"busy": True}))
