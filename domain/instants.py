@@ -24,16 +24,13 @@ def aware(instant: datetime, *, field: str) -> datetime:
         raise InstantOutOfRange(field=field, value=instant.isoformat()) from None
 
 
-@lru_cache(maxsize=8192)  # an org's row holds the same instants each time it is written
+# The same few instants stand on all facts of a command, and in an org's row each time it is written.
+# Two that are equal are written alike, because both are put in UTC.
+@lru_cache(maxsize=8192)
 def iso(instant: datetime) -> str:
     """The one way an instant is written, `2026-01-31T12:00:00.000000Z`: text sorts as time does."""
-    return _written(instant if instant.tzinfo is UTC else instant.astimezone(UTC))
-
-
-# The same few instants stand on all facts of a command and in its view rows. Two that are equal
-# are written alike, because both are in UTC.
-@lru_cache(maxsize=1024)
-def _written(instant: datetime) -> str:
+    if instant.tzinfo is not UTC:
+        instant = instant.astimezone(UTC)
     return instant.isoformat(timespec="microseconds")[:-_OFFSET] + "Z"
 
 
