@@ -24,8 +24,8 @@ def aware(instant: datetime, *, field: str) -> datetime:
         raise InstantOutOfRange(field=field, value=instant.isoformat()) from None
 
 
-# The same few instants stand on all facts of a command, and in an org's row each time it is written.
-# Two that are equal are written alike, because both are put in UTC.
+# The same few instants stand on all facts of a command, and in an org's row at each append. Two
+# that are equal are written alike, because both are put in UTC.
 @lru_cache(maxsize=8192)
 def iso(instant: datetime) -> str:
     """The one way an instant is written, `2026-01-31T12:00:00.000000Z`: text sorts as time does."""
