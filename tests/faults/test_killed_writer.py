@@ -101,7 +101,7 @@ MUTANTS: dict[str, Callable[[Told, list[Row]], object]] = {
 async def test_a_writer_that_splits_or_acknowledges_too_early_is_caught(
     settings: Settings, database: Database, mode: Literal["split", "hasty"]
 ) -> None:
-    """The mutants: an order for each command, and a word before the deed."""
+    """The mutants: several orders for one org, and a word before the deed."""
     async with started(settings, database):
         pass
     for _ in range(60):  # a few are nearly always enough: four clients, each anywhere in an org
