@@ -2,11 +2,11 @@
 
 import pytest
 
-from entitlements_sdk import Decision, OutOfReach, Principal
+from entitlements_sdk import BypassRefused, BypassWish, Decision, OutOfReach, Principal
 from tests.sdk.conftest import ClientOf
 
 pytestmark = pytest.mark.anyio
-STAFF = Principal("s1", role="super_admin")
+STAFF = Principal("s1", role="super_admin", bypass=BypassWish(reason="restoring a setting"))
 
 
 class Book:
@@ -16,9 +16,14 @@ class Book:
         self.open = True
         self.entries: list[tuple[str, str, str]] = []
 
+    async def close(self) -> None:
+        """Nothing is held."""
+
     async def record(self, denied: Decision, *, by: Principal) -> None:
         if not self.open:
             raise OutOfReach("the audit store is down")
+        if denied.key == "payroll":
+            raise BypassRefused("this ledger never lets it be bypassed")
         self.entries.append((by.sub, denied.org, denied.key))
 
 
@@ -48,6 +53,14 @@ async def test_a_bypass_that_cannot_be_recorded_is_none(client: ClientOf) -> Non
     book.open = False
     decision = await entitlements.check(42, "hr", None, STAFF)
     assert (decision.allowed, decision.unavailable) == (False, True)
+
+
+async def test_a_super_admin_who_gives_no_reason_bypasses_nothing(client: ClientOf) -> None:
+    book = Book()
+    entitlements = await client(bypass=book)
+    decision = await entitlements.check(42, "hr", None, Principal("s1", role="super_admin"))
+    assert (decision.allowed, decision.denied_by) == (False, "not_granted")
+    assert book.entries == []
 
 
 async def test_without_a_recorder_the_denial_stands(client: ClientOf) -> None:

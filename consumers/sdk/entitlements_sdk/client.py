@@ -22,7 +22,7 @@ from entitlements_sdk.policy import OnUnknown, UnknownPolicy
 from entitlements_sdk.ports import AllowedAtOnce, BypassRecorder, CheckAtOnce, Follower
 from entitlements_sdk.principal import Principal
 from entitlements_sdk.reading import Reading
-from entitlements_sdk.refusals import InvalidOrgId, OutOfReach
+from entitlements_sdk.refusals import BypassRefused, InvalidOrgId, OutOfReach
 from entitlements_sdk.watch import Watch
 
 _log = logging.getLogger("entitlements_sdk")
@@ -144,6 +144,8 @@ class Entitlements:
         ledger, self._ledger, self._reading = self._ledger, None, None
         if ledger is not None:
             await ledger.http.aclose()
+        if self._bypass is not None:
+            await self._bypass.close()
 
     async def check(
         self,
@@ -242,8 +244,9 @@ class Entitlements:
             decision = judging.nowhere(question)
         except OutOfReach as error:
             decision = judging.unknown(question, error)
-        if decision.bypassable and self._bypass is not None and question.principal is not None:
-            decision = await self._set_aside(decision, self._bypass, question.principal)
+        principal = question.principal
+        if decision.bypassable and self._bypass is not None and principal and principal.bypass:
+            decision = await self._set_aside(decision, self._bypass, principal)
         return judging.counted(decision)
 
     async def _set_aside(
@@ -252,6 +255,9 @@ class Entitlements:
         """Write ahead: recorded first, allowed second; not recorded: not allowed."""
         try:
             await recorder.record(denied, by=principal)
+        except BypassRefused as refusal:
+            _log.info("a bypass was refused: %s", refusal)
+            return denied
         except Exception as error:
             _log.warning("a bypass could not be recorded: %s", error)
             return self._judging.not_bypassed(denied, error)

@@ -105,5 +105,9 @@ class BypassRecorder(Protocol):
         """Return once the bypass of this denial is committed.
 
         Raises:
+            BypassRefused: the ledger does not let this be bypassed, so the denial stands.
             OutOfReach: it could not be recorded, so there must be no bypass.
         """
+
+    async def close(self) -> None:
+        """Let go of what it holds; the client does so when it is closed itself."""

@@ -11,6 +11,18 @@ ROLES: tuple[Role, ...] = get_args(Role)
 
 
 @dataclass(frozen=True)
+class BypassWish:
+    """Why a super admin wants to use what is denied: a reason, or an open session that has one.
+
+    `route` says where, for the review.
+    """
+
+    reason: str | None = None
+    session_id: str | None = None
+    route: str | None = None
+
+
+@dataclass(frozen=True)
 class Principal:
     """An authenticated caller.
 
@@ -19,6 +31,7 @@ class Principal:
         role: `super_admin`, `org_admin`, `user` or `service`; another one has no privileges.
         org_id: the org the caller belongs to; None for platform staff.
         permissions: names such as `crm.create`, with wildcards such as `crm.*`.
+        bypass: the wish of a super admin to bypass a denial; None: denials stand.
 
     Attributes:
         org: the one spelling of `org_id`.
@@ -33,6 +46,7 @@ class Principal:
     role: str = "user"
     org_id: str | int | None = None
     permissions: tuple[str, ...] = ()
+    bypass: BypassWish | None = field(default=None, repr=False, compare=False)
     org: str | None = field(init=False, repr=False, compare=False)
     may_choose_org: bool = field(init=False, repr=False, compare=False)
     may: Permissions = field(init=False, repr=False, compare=False)

@@ -6,6 +6,7 @@ EntitlementsError
 ├── Unprotected       the guards of an app were asked before `protect(app, ...)`
 ├── Unauthenticated   a resolver says: no valid credentials; guards answer 401
 ├── CannotTell        a resolver says: not to be found out at the moment; guards answer 503
+├── BypassRefused     the ledger does not let this be bypassed; the denial stands
 ├── OutOfReach        the ledger could not be asked; checks answer by policy instead
 └── SnapshotRefused   the file of a cold start is tampered with, too old or not ours
 """
@@ -71,6 +72,10 @@ class OutOfReach(EntitlementsError):
         super().__init__(why)
         self.everywhere = everywhere
         self.retry_after = retry_after
+
+
+class BypassRefused(EntitlementsError):
+    """The ledger does not let this be bypassed: it says why, and has recorded it where it must."""
 
 
 class SnapshotRefused(EntitlementsError):

@@ -4,7 +4,7 @@ import click
 import uvicorn
 from fastapi import FastAPI
 
-from entitlements_sdk import Entitlements
+from entitlements_sdk import Entitlements, HttpBypass
 from entitlements_sdk.jwt import JwtPrincipal
 from infra.examples.erp.app import service
 from infra.settings import Settings
@@ -24,7 +24,8 @@ def deployed(settings: Settings, *, ledger: str) -> FastAPI:
         issuer=settings.jwt_issuer,
         audience=settings.jwt_audience,
     )
-    return service(Entitlements(ledger, token=token), principal=principal)
+    client = Entitlements(ledger, token=token, bypass=HttpBypass(ledger, token=token))
+    return service(client, principal=principal)
 
 
 @click.command()

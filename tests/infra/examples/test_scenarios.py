@@ -61,6 +61,17 @@ class World:
     def bearer(self, role: str, org: str | None = None) -> dict[str, str]:
         return {"Authorization": f"Bearer {sign_token(self.settings, role=role, org=org)}"}
 
+    def bypasses(self, org: str) -> list[dict[str, Any]]:
+        """What is on record of bypasses for an org, oldest first."""
+        answer = httpx.get(
+            self.ledger.address + "/api/v1/audit/bypasses",
+            params={"org": org, "order": "oldest"},
+            headers=self.bearer("super_admin"),
+            timeout=60,
+        )
+        found: list[dict[str, Any]] = answer.json()["events"]
+        return found
+
     def asks(self, path: str, headers: dict[str, str]) -> httpx.Response:
         return httpx.get(self.erp.address + path, headers=headers, timeout=60)
 
@@ -137,13 +148,19 @@ def test_scenario_3_a_trial_ends_by_itself(world: World) -> None:
     assert world.menu(admin)["manufacturing"]["why_not"] == "The trial has ended."
 
 
-def test_scenario_4_a_super_admin_without_a_recorder_bypasses_nothing(world: World) -> None:
-    """A bypass that nobody records is none; where the org is entitled there is no need of one."""
+def test_scenario_4_a_super_admin_bypasses_and_it_is_on_record(world: World) -> None:
+    """With a reason every route is open, and each use is in the ledger; without one, none is."""
     org = world.registered()
     staff = world.bearer("super_admin") | {"X-Org-Id": org}
     assert world.open_to(staff) == {"email", "settings"}
-    world.command(org, "grant", key="crm")
-    until(lambda: "crm" in world.open_to(staff), "the grant")
+
+    assert world.open_to(staff | {"X-Bypass-Reason": "Restoring what support broke"}) == set(ROUTES)
+    uses = world.bypasses(org)
+    gated = ("crm", "manufacturing", "erp")
+    assert [use["data"]["route"] for use in uses] == [f"GET {ROUTES[key]}" for key in gated]
+    assert {use["actor"] for use in uses} == {"toy-erp"}
+    assert {use["reason"] for use in uses} == {"Restoring what support broke"}
+    assert None not in {use["on_behalf_of"] for use in uses}
 
 
 def test_scenario_5_a_selection_shows_within_seconds(world: World) -> None:

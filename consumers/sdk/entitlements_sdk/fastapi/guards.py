@@ -1,7 +1,7 @@
 """The guards as dependencies. Every way of attaching one ends in a `Guard`."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
@@ -44,11 +44,15 @@ class Guard:
 
     An instance is a dependency, which gives the `Decision`. It answers 401 without a token, 403
     when denied, 503 with Retry-After when nobody can tell; where `protect` was forgotten also 503.
+    With `allow_bypass` False not even a super admin gets by it.
     """
 
-    def __init__(self, key: str, permission: str | None = None) -> None:
+    def __init__(
+        self, key: str, permission: str | None = None, *, allow_bypass: bool = True
+    ) -> None:
         self.key = key
         self.permission = permission
+        self.allow_bypass = allow_bypass
 
     def __repr__(self) -> str:
         return f"Guard({self.key!r}, permission={self.permission!r})"
@@ -63,6 +67,8 @@ class Guard:
         principal = connection.scope.get(CALLER) or found_at_once(connection, protection.principal)
         if type(principal) is not Principal:
             principal = await found(principal, connection.scope)
+        if principal.bypass is not None and not self.allow_bypass:
+            principal = replace(principal, bypass=None)
         org = _named(protection.org(connection, principal))
         decision = protection.check_at_once(org, self.key, self.permission, principal)
         if decision is None:
@@ -98,20 +104,22 @@ def _named(org: str | int | None) -> str:
     return org if type(org) is str else "" if org is None else str(org)
 
 
-def require_entitlement(module: str, submodule: str | None = None) -> Guard:
+def require_entitlement(
+    module: str, submodule: str | None = None, *, allow_bypass: bool = True
+) -> Guard:
     """A dependency: the caller's org may use the module, or the submodule of it.
 
     @app.get("/leads", dependencies=[Depends(require_entitlement("crm", "lead_management"))])
     """
-    return Guard(joined(module, submodule))
+    return Guard(joined(module, submodule), allow_bypass=allow_bypass)
 
 
 def require_permission_with_entitlement(
-    module: str, permission: str, submodule: str | None = None
+    module: str, permission: str, submodule: str | None = None, *, allow_bypass: bool = True
 ) -> Guard:
     """A dependency: the same, and the caller has the permission as well.
 
     @app.post("/leads", dependencies=[
         Depends(require_permission_with_entitlement("crm", "crm.create"))])
     """
-    return Guard(joined(module, submodule), permission)
+    return Guard(joined(module, submodule), permission, allow_bypass=allow_bypass)

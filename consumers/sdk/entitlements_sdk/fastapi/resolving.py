@@ -1,12 +1,13 @@
 """Who asks, and about which org: found out by what the deployment provides."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
 from entitlements_sdk.fastapi.answers import cannot_tell, unauthenticated, unfit
-from entitlements_sdk.principal import Principal
+from entitlements_sdk.principal import BypassWish, Principal
 from entitlements_sdk.refusals import CannotTell, Unauthenticated
 
 Found = Principal | Awaitable[Principal | None] | None
@@ -54,8 +55,27 @@ def found_at_once(connection: HTTPConnection, principal_of: PrincipalOf) -> Foun
     except CannotTell as error:
         raise cannot_tell(unfit(str(error)), scope) from error
     if type(principal) is Principal:
-        scope[CALLER] = principal
+        principal = scope[CALLER] = wishing(principal, scope)
     return principal
+
+
+def wishing(principal: Principal, scope: Scope) -> Principal:
+    """A super admin with the wish to bypass that the request's headers carry; others as they are.
+
+    `X-Bypass-Reason`, or `X-Bypass-Session` with the id of an open session.
+    """
+    if principal.role != "super_admin":
+        return principal
+    said = dict(scope["headers"])
+    reason, session = said.get(b"x-bypass-reason"), said.get(b"x-bypass-session")
+    if reason is None and session is None:
+        return principal
+    wish = BypassWish(
+        reason=None if reason is None else reason.decode("latin-1"),
+        session_id=None if session is None else session.decode("latin-1"),
+        route=f"{scope.get('method', 'WEBSOCKET')} {scope['path']}"[:200],
+    )
+    return replace(principal, bypass=wish)
 
 
 async def found(principal: Found, scope: Scope) -> Principal:
@@ -72,7 +92,7 @@ async def found(principal: Found, scope: Scope) -> Principal:
         raise cannot_tell(unfit(str(error)), scope) from error
     if known is None:
         raise unauthenticated(_SEND_ONE, scope)
-    scope[CALLER] = known
+    known = scope[CALLER] = wishing(known, scope)
     return known
 
 

@@ -32,11 +32,15 @@ class GuardedRoute(APIRoute):
 
 
 def guarded_route(
-    module: str, submodule: str | None = None, *, permission: str | None = None
+    module: str,
+    submodule: str | None = None,
+    *,
+    permission: str | None = None,
+    allow_bypass: bool = True,
 ) -> type[GuardedRoute]:
     """A route class for `APIRouter(route_class=...)`; it guards HTTP routes, not WebSockets.
 
     crm = APIRouter(prefix="/crm", route_class=guarded_route("crm", permission="crm.view"))
     """
-    key = joined(module, submodule)
-    return type("GuardedRoute", (GuardedRoute,), {"guard": Guard(key, permission)})
+    guard = Guard(joined(module, submodule), permission, allow_bypass=allow_bypass)
+    return type("GuardedRoute", (GuardedRoute,), {"guard": guard})
