@@ -1,8 +1,11 @@
 """A super admin's bypass is recorded first and allowed second; unrecorded, it is neither."""
 
+import httpx
 import pytest
+from fastapi import APIRouter, Depends, FastAPI
 
 from entitlements_sdk import BypassRefused, BypassWish, Decision, OutOfReach, Principal
+from entitlements_sdk.fastapi import guarded_route, protect, require_entitlement
 from tests.sdk.conftest import ClientOf
 
 pytestmark = pytest.mark.anyio
@@ -67,3 +70,44 @@ async def test_without_a_recorder_the_denial_stands(client: ClientOf) -> None:
     entitlements = await client()
     decision = await entitlements.check(42, "hr", None, STAFF)
     assert (decision.denied_by, decision.bypassable) == ("not_granted", True)
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/open", {}, 403),
+        ("/open", {"X-Bypass-Reason": "restoring a setting"}, 200),
+        ("/open", {"X-Bypass-Session": "a-session"}, 200),
+        ("/fast", {"X-Bypass-Reason": "restoring a setting"}, 200),
+        ("/strict", {"X-Bypass-Reason": "restoring a setting"}, 403),
+        ("/strict-fast", {"X-Bypass-Reason": "restoring a setting"}, 403),
+    ],
+)
+async def test_a_guard_lets_a_super_admin_by_who_says_why(
+    client: ClientOf, path: str, headers: dict[str, str], status: int
+) -> None:
+    """Unless it was told to let nobody by."""
+    book = Book()
+    app = FastAPI()
+
+    async def reached() -> str:
+        return "reached"
+
+    strict = require_entitlement("hr", allow_bypass=False)
+    app.get("/open", dependencies=[Depends(require_entitlement("hr"))])(reached)
+    app.get("/strict", dependencies=[Depends(strict)])(reached)
+    for name, fast in (
+        ("/fast", guarded_route("hr")),
+        ("/strict-fast", guarded_route("hr", allow_bypass=False)),
+    ):
+        router = APIRouter(route_class=fast)
+        router.get(name)(reached)
+        app.include_router(router)
+    entitlements = await client(bypass=book)
+    protect(app, entitlements, principal=lambda _: Principal("s1", role="super_admin"))
+    here = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=here, base_url="http://erp") as erp:
+        answer = await erp.get(path, headers={"X-Org-Id": "42"} | headers)
+
+    assert answer.status_code == status, answer.text
+    assert len(book.entries) == (1 if status == 200 else 0)
