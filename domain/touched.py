@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from domain.facts import LedgerEvent
+from domain.facts import BoundaryCrossed, LedgerEvent
 from domain.history import Unforgetting
 from domain.ids import Stream
 from domain.lanes import Block, Grant
@@ -47,7 +47,9 @@ def traces(stream: Stream, facts: Iterable[LedgerEvent], *, batch_id: str) -> Tr
         if of_batch:
             event_ids.append(str(fact.event_id))
             standing = standing if standing is not None else frozenset(_all(past))
-            others += [] if subjects else [fact.TOPIC]
+            # What time did by itself is nothing that a batch gave or took.
+            told = subjects or isinstance(fact, BoundaryCrossed)
+            others += [] if told else [fact.TOPIC]
         before |= {
             subject: _all(past).get(subject) for subject in subjects if subject not in before
         }

@@ -26,7 +26,8 @@ _SELECT = """
     CREATE TABLE reference.current (LIKE ledger.current_entitlements INCLUDING ALL);
     CREATE TABLE reference.legacy (LIKE ledger.legacy_enabled_modules INCLUDING ALL);
     INSERT INTO reference.audit SELECT r.* FROM ledger.head, ledger.audit_rows(0, position) AS r;
-    INSERT INTO reference.current SELECT * FROM ledger.current_entitlements;
+    INSERT INTO reference.current (org, name, org_version, position, state)
+    SELECT org, name, org_version, position, state FROM ledger.current_entitlements;
     INSERT INTO reference.legacy SELECT * FROM ledger.legacy_enabled_modules;
 """
 _EMPTY = "TRUNCATE ledger.current_entitlements, ledger.legacy_enabled_modules"

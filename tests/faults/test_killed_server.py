@@ -128,7 +128,7 @@ class Hopeful(Line):
                 Appended(
                     verdict="appended",
                     version=(append.expected or 0) + len(append.events),
-                    first_position=None,
+                    first_position=1,
                     recorded_at=wall_clock(),
                     fingerprint=None,
                     response=None,
