@@ -14,6 +14,7 @@ from infra.store.append import CALL, Append, Appended, arguments, results
 
 MOST_AT_ONCE = 256  # commands in one transaction
 LINES = 2  # while PostgreSQL works on one batch, the next is being made
+SHARED_FROM = 64  # so many at once are worth a commit more, for the lines to work side by side
 PATIENCE_SECONDS = 10.0  # how long an unknown outcome is pursued before the caller is told so
 _PAUSE_SECONDS = 0.05
 
@@ -81,25 +82,32 @@ class Journal:
             await line.hang_up()
 
     def _enough(self) -> bool:
-        """Whether a batch is to go: it may not hold up what comes after it for the sake of a few.
+        """Whether a batch is to go: a few wait for the one that is under way.
 
         Batches are carried out one after another, so one that is sent earlier ends no sooner; it
         would only leave less for the next, and each costs a commit.
         """
         return len(self._waiting) >= max(1, self._under_way)
 
+    def _batch(self) -> list[tuple[Append, asyncio.Future[Appended]]]:
+        size = len(self._waiting)
+        if not self._under_way and size >= SHARED_FROM:
+            size = -(-size // LINES)
+        return [self._waiting.popleft() for _ in range(min(MOST_AT_ONCE, size))]
+
     async def _drain(self, line: "Line") -> None:
         while True:
             await self._wake.wait()
             self._wake.clear()
             while self._enough():
-                size = min(MOST_AT_ONCE, len(self._waiting))
-                batch = [self._waiting.popleft() for _ in range(size)]
-                self._under_way += size
+                batch = self._batch()
+                self._under_way += len(batch)
+                if self._enough():
+                    self._wake.set()  # for another line
                 try:
                     await _finished(line.settle(batch))
                 finally:
-                    self._under_way -= size
+                    self._under_way -= len(batch)
                 await asyncio.sleep(0)  # whoever was answered may go on and come along
 
 

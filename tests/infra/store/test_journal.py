@@ -11,7 +11,7 @@ from infra.clock import LedgerClock
 from infra.database import Database
 from infra.store.append import Append, Appended, ViewRows
 from infra.store.connections import connect
-from infra.store.journal import LINES, MOST_AT_ONCE, Journal
+from infra.store.journal import LINES, MOST_AT_ONCE, SHARED_FROM, Journal
 from tests.infra.store.journals import started, together
 from tests.infra.store.world import (
     Connection,
@@ -87,6 +87,22 @@ async def test_as_many_as_are_under_way_do_not_wait(
         await until(lambda: blocked(app) == LINES)
 
     assert verdicts(await asyncio.gather(*asking)) == ["appended"] * 6
+
+
+async def test_very_many_that_wait_at_once_are_shared_out(
+    journal: Journal, app: Connection, owner: Connection
+) -> None:
+    """One half is made ready while PostgreSQL works on the other."""
+    with owner.transaction():
+        owner.execute("SELECT FROM ledger.head FOR UPDATE")
+        asking = asyncio.ensure_future(
+            together(journal, *(append(f"org-{n}") for n in range(SHARED_FROM)))
+        )
+        await until(lambda: blocked(app) == LINES)
+    await asking
+
+    batches = app.execute("SELECT count(*) FROM ledger.events GROUP BY xmin::text")
+    assert batches.fetchall() == [(SHARED_FROM // LINES,)] * LINES
 
 
 async def test_a_conflict_is_the_outcome_of_its_own_command_alone(
