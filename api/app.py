@@ -7,9 +7,16 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from api import errors
+from api.authzen import routes as authzen
+from api.authzen import search as authzen_search
+from api.authzen.request_id import RequestIds
 from api.documents import Detail, Problem
 from api.errors import documented
 from api.limits import BodyLimit
+from api.ofrep import events as flag_events
+from api.ofrep import routes as flags
+from api.ofrep.cors import FlagCors
+from api.ofrep.documents import Failure
 from api.parts import ApiParts
 from api.quick import QuickLane
 from api.routes import (
@@ -69,6 +76,8 @@ def create_app(
     errors.install(app)
     app.add_middleware(BodyLimit)
     app.add_middleware(QuickLane)  # around the limit: it reads nothing larger
+    app.add_middleware(RequestIds)
+    app.add_middleware(FlagCors)
     for seed in (entitlements, categories, directory, admin):
         app.include_router(seed.router, responses=documented(Detail, 401, 403, 404, 422, 503))
     app.include_router(
@@ -91,6 +100,12 @@ def create_app(
     )
     app.include_router(watch.router, responses=documented(Problem, 401, 403, 422, 503))
     app.include_router(refresh.router, responses=documented(Problem, 401, 403, 404, 422, 503))
+    for spoken in (flags, flag_events):
+        app.include_router(
+            spoken.router, responses=documented(Failure, 400, 401, 403, 404, 413, 503)
+        )
+    for spoken in (authzen, authzen_search):
+        app.include_router(spoken.router, responses=documented(str, 400, 401, 403, 413, 503))
     app.include_router(operations.router)
     if test_clock:
         app.include_router(testing.router, responses=documented(Problem, 401, 403, 422, 503))

@@ -23,6 +23,13 @@ _NOT_HELD = "Neither the caller nor the caller's role has it."
 _ELSEWHERE = "The caller belongs to another organization."
 
 
+def reason_of(denied_by: str, code: str) -> str:
+    """Why something is denied, as a sentence."""
+    if denied_by == "permission":
+        return _ELSEWHERE if code == "org_mismatch" else _NOT_HELD
+    return _REASONS[denied_by]
+
+
 def denial(
     verdict: Verdict,
     key: Key,

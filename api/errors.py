@@ -8,14 +8,19 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 from starlette.exceptions import HTTPException
 
+from api.authzen.failures import PREFIX as AUTHZEN
+from api.authzen.failures import failure as authzen_failure
 from api.documents import Detail
 from api.identity import Unauthenticated
+from api.ofrep.documents import Failure
+from api.ofrep.failures import PREFIX as OFREP
+from api.ofrep.failures import failure as ofrep_failure
 from domain.refusals import (
     Absent,
     Contradicted,
@@ -57,6 +62,7 @@ _SEED = re.compile(
     r"/api/v1/(orgs/entitlements|organizations/entitlements"
     r"|orgs/[^/]+/(entitlements|enabled_modules)|admin/(modules|orgs|categories)(/.*)?)"
 )
+_SPOKEN = {OFREP: ofrep_failure, AUTHZEN: authzen_failure}  # standards with a form of their own
 _BARE = (401, 403, 404)  # the seed's clients compare these bodies whole
 _PROBLEM = "application/problem+json"
 _MOST_ERRORS = 20
@@ -79,8 +85,11 @@ def answer(
     hint: str | None = None,
     facts: dict[str, Any] | None = None,
     headers: dict[str, str] | None = None,
-) -> JSONResponse:
+) -> Response:
     """An error body in the form that the route's clients know."""
+    for prefix, failure in _SPOKEN.items():
+        if request.url.path.startswith(prefix):
+            return failure(request, status, code=code, detail=detail, headers=headers)
     more = {"code": code, **({"hint": hint} if hint else {}), **(facts or {})}
     if _SEED.fullmatch(request.url.path):
         body = {"detail": detail} | ({} if status in _BARE else more)
@@ -99,7 +108,7 @@ def answer(
     )
 
 
-async def refused(request: Request, error: Exception) -> JSONResponse:
+async def refused(request: Request, error: Exception) -> Response:
     """A refusal of the ledger."""
     assert isinstance(error, Refusal)
     status = status_of(error)
@@ -117,7 +126,7 @@ async def refused(request: Request, error: Exception) -> JSONResponse:
     )
 
 
-async def unauthenticated(request: Request, error: Exception) -> JSONResponse:
+async def unauthenticated(request: Request, error: Exception) -> Response:
     """No valid token."""
     assert isinstance(error, Unauthenticated)
     return answer(
@@ -129,7 +138,7 @@ async def unauthenticated(request: Request, error: Exception) -> JSONResponse:
     )
 
 
-async def invalid(request: Request, error: Exception) -> JSONResponse:
+async def invalid(request: Request, error: Exception) -> Response:
     """A request that does not have the documented shape: 400 where it is not even JSON."""
     assert isinstance(error, RequestValidationError)
     found = error.errors()
@@ -147,7 +156,7 @@ async def invalid(request: Request, error: Exception) -> JSONResponse:
     )
 
 
-async def http_error(request: Request, error: Exception) -> JSONResponse:
+async def http_error(request: Request, error: Exception) -> Response:
     """What the framework itself turned down."""
     assert isinstance(error, HTTPException)
     code = _CODES.get(error.status_code, "http_error")
@@ -155,7 +164,7 @@ async def http_error(request: Request, error: Exception) -> JSONResponse:
     return answer(request, error.status_code, code=code, detail=error.detail, headers=headers)
 
 
-async def failed(request: Request, error: Exception) -> JSONResponse:
+async def failed(request: Request, error: Exception) -> Response:
     """A defect of ours: it is in the log, and none of it in the answer."""
     return answer(request, 500, code="internal_error", detail="Something went wrong here.")
 
@@ -167,10 +176,10 @@ def _listed(found: Sequence[Any]) -> list[dict[str, Any]]:
     ]
 
 
-def documented(shape: type[BaseModel], *statuses: int) -> dict[int | str, dict[str, Any]]:
+def documented(shape: type[BaseModel | str], *statuses: int) -> dict[int | str, dict[str, Any]]:
     """How OpenAPI shows the errors of a group of routes."""
-    media = "application/json" if shape is Detail else _PROBLEM
-    content = {media: {"schema": shape.model_json_schema()}}
+    media = {Detail: "application/json", Failure: "application/json", str: "text/plain"}
+    content = {media.get(shape, _PROBLEM): {"schema": TypeAdapter(shape).json_schema()}}
     return {status: {"description": _TITLES[status], "content": content} for status in statuses}
 
 

@@ -218,7 +218,9 @@ class ApiParts:
     bypasses: Bypasses
     clock: Clock
     tokens: TokenVerifier
+    stream_key: bytes  # signs the URLs of event streams
     readiness: Callable[[], Awaitable[list[Check]]]
+    public_base_url: str | None = None
     test_clock: TestClock | None = None
 
 

@@ -14,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.supervisors import Multiprocess
 
 from api.app import create_app
+from api.ofrep.events import PATH as FLAG_EVENTS
 from api.parts import ApiParts
 from api.routes.watch import PATH as WATCH
 from infra import demo as demonstration
@@ -28,7 +29,7 @@ from infra.readiness import readiness
 from infra.settings import Settings
 from infra.testing import WARNING, SettableClock, check_workers
 from infra.ticking import ticking
-from infra.tokens import sign_token, verifier
+from infra.tokens import sign_token, stream_key, verifier
 from infra.wiring import Parts, opened
 
 
@@ -72,7 +73,7 @@ class LettingGo(HttpToolsProtocol):
     def shutdown(self) -> None:
         """See `HttpToolsProtocol.shutdown`, which waits for the answer that is being sent."""
         cycle: RequestResponseCycle | None = self.cycle
-        if cycle is not None and cycle.scope["path"] == WATCH:
+        if cycle is not None and cycle.scope["path"] in (WATCH, FLAG_EVENTS):
             self.transport.abort()
         super().shutdown()
 
@@ -127,6 +128,8 @@ def app_parts(parts: Parts) -> ApiParts:
         bypasses=parts.bypasses,
         clock=parts.clock,
         tokens=verifier(parts.settings, clock=parts.clock),
+        stream_key=stream_key(parts.settings),
+        public_base_url=parts.settings.public_base_url,
         readiness=partial(readiness, parts),
         test_clock=SettableClock(parts) if parts.settings.test_clock else None,
     )

@@ -67,6 +67,9 @@ class Settings(BaseModel):
     bypass_never: tuple[str, ...] = Field(
         default=(), description="keys that are never bypassed, separated by commas"
     )
+    public_base_url: Annotated[str, Field(pattern=r"^https?://[^\s?#]+[^\s?#/]$")] | None = Field(
+        default=None, description="the address that clients use; absent: as each request says"
+    )
     test_clock: bool = Field(
         default=False, description="let super admins set the ledger's clock forward: tests only"
     )

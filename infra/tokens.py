@@ -1,6 +1,7 @@
 """Tokens: the verifier that the settings ask for, and signing for the command line."""
 
 import asyncio
+import hmac
 import os
 import secrets
 from collections.abc import Sequence
@@ -78,9 +79,21 @@ def shared_secret(settings: Settings) -> str:
     """The HS256 secret: the one that is set, or one made on first use and kept (mode 0600)."""
     if settings.jwt_secret is not None:
         return settings.jwt_secret
-    path = settings.data_dir / "jwt_secret"
+    return _kept_secret(settings.data_dir / "jwt_secret")
+
+
+def stream_key(settings: Settings) -> bytes:
+    """The key that signs the URLs of event streams: the same in all processes of a deployment.
+
+    Machines that verify tokens with a public key share it where they share the data directory.
+    """
+    secret = settings.jwt_secret or _kept_secret(settings.data_dir / "stream_secret")
+    return hmac.digest(secret.encode(), b"event streams", "sha256")
+
+
+def _kept_secret(path: Path) -> str:
     if not path.exists():
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         made = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
         with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(secrets.token_urlsafe(48))

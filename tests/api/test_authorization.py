@@ -15,7 +15,7 @@ from tests.live import LiveServer
 pytestmark = pytest.mark.one_server
 
 ORG, OTHER, UNKNOWN = 501, 502, 599
-PUBLIC = {"/livez", "/readyz"}
+PUBLIC = {"/livez", "/readyz", "/.well-known/authzen-configuration"}
 
 # What a caller with a valid token may do: the roles that pass the gate of each operation, with an
 # org of their own where the path names one.
@@ -53,6 +53,14 @@ MATRIX: dict[tuple[str, str], set[str]] = {
     ("POST", "/api/v1/check/batch"): ANYONE,
     ("GET", "/api/v1/decisions/{id}"): COMMANDERS,
     ("GET", "/api/v1/orgs/{org}/snapshot"): ANYONE,
+    ("POST", "/ofrep/v1/evaluate/flags"): ANYONE,
+    ("POST", "/ofrep/v1/evaluate/flags/{key}"): ANYONE,
+    ("GET", "/ofrep/v1/events"): ANYONE,  # whoever has the URL: 401 to all who have not
+    ("POST", "/access/v1/evaluation"): ANYONE,
+    ("POST", "/access/v1/evaluations"): ANYONE,
+    ("POST", "/access/v1/search/subject"): STAFF,  # and services that are held to no org
+    ("POST", "/access/v1/search/resource"): ANYONE,
+    ("POST", "/access/v1/search/action"): ANYONE,
     ("GET", "/api/v1/catalog"): ANYONE,
     ("GET", "/api/v1/watch"): STAFF,  # and services that are held to no org
     ("POST", "/api/v1/commands/bulk"): STAFF,  # and services that are held to no org
@@ -70,6 +78,14 @@ MATRIX: dict[tuple[str, str], set[str]] = {
     ("PUT", "/api/v1/admin/orgs/{org}/entitlements"): STAFF,
     ("POST", "/api/v1/orgs/{org}/refresh"): STAFF,
     **{("POST", f"/api/v1/orgs/{{org}}/commands/{name}"): COMMANDERS for name in COMMANDS},
+}
+SPOKEN: dict[str, dict[str, Any]] = {
+    "/ofrep/": {"context": {"targetingKey": "{org}"}},
+    "/access/": {
+        "subject": {"type": "org", "id": "{org}"},
+        "action": {"name": "use"},
+        "resource": {"type": "module", "id": "crm"},
+    },
 }
 _WHEN = "1~0~20260302T120000000000Z"
 QUERIES = {
@@ -135,6 +151,9 @@ def ask(client: httpx.Client, method: str, path: str, *, org: int) -> httpx.Resp
     if "/check" in path:
         body = json.loads(json.dumps(body | {"reason": None}).replace("{org}", str(org)))
         del body["reason"]
+    for prefix, spoken in SPOKEN.items():
+        if path.startswith(prefix):
+            body = json.loads(json.dumps(spoken).replace("{org}", str(org)))
     asked = QUERIES.get(path.rsplit("/", 1)[1], {})
     params = {name: value.replace("{org}", str(org)) for name, value in asked.items()}
     sent = client.build_request(method, url, params=params, json=body if method != "GET" else None)

@@ -1,0 +1,104 @@
+"""Evaluations by AuthZEN, one or many, and where to find them."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+
+from api.authzen import paths
+from api.authzen.asking import Denied, answer, decide, denied, key_of, permission_of, subject
+from api.authzen.documents import (
+    Configuration,
+    Decision,
+    Decisions,
+    Evaluation,
+    Evaluations,
+    Partial,
+)
+from api.identity import Caller
+from api.parts import ApiParts, Parts
+from api.tokens import Principal
+from domain.refusals import NotPermitted, Unacceptable
+
+router = APIRouter(tags=["AuthZEN"])
+
+
+class Incomplete(Unacceptable):
+    """An evaluation lacks what the batch does not say either."""
+
+    code = "incomplete_evaluation"
+
+    def __init__(self, place: int | None, field: str) -> None:
+        where = "" if place is None else f"evaluations.{place}."
+        super().__init__(f"{where}{field}: Field required")
+
+
+@router.get(paths.WELL_KNOWN, response_model=Configuration)
+async def configuration(request: Request, parts: Parts) -> dict[str, str]:
+    """What this decision point can do, and where."""
+    base = parts.public_base_url or str(request.base_url).rstrip("/")
+    return {
+        "policy_decision_point": base,
+        "access_evaluation_endpoint": base + paths.EVALUATION,
+        "access_evaluations_endpoint": base + paths.EVALUATIONS,
+        **{
+            f"search_{what}_endpoint": f"{base}{paths.SEARCH}/{what}"
+            for what in ("subject", "resource", "action")
+        },
+    }
+
+
+@router.post(paths.EVALUATION, response_model=Decision)
+async def evaluation(body: Evaluation, parts: Parts, principal: Caller) -> dict[str, Any]:
+    """May a user or an org use a module? A denial is 200 with `decision` false."""
+    return await _evaluated(parts, principal, body)
+
+
+@router.post(paths.EVALUATIONS, response_model=Decisions | Decision)
+async def evaluations(body: Evaluations, parts: Parts, principal: Caller) -> dict[str, Any]:
+    """Several at once. Without `evaluations` it is the same as one evaluation.
+
+    One that the caller may not ask is denied, with the error in its `context`.
+    """
+    if not body.evaluations:
+        return await _evaluated(parts, principal, _whole(body, Partial(), place=None))
+    wanted = [_whole(body, item, place=place) for place, item in enumerate(body.evaluations)]
+    semantic = body.options.evaluations_semantic if body.options else "execute_all"
+    last = {"deny_on_first_deny": False, "permit_on_first_permit": True}.get(semantic)
+    answers: list[dict[str, Any]] = []
+    for one in wanted:
+        answers.append(await _item(parts, principal, one))
+        if answers[-1]["decision"] is last:
+            break
+    return {"evaluations": answers}
+
+
+def _whole(defaults: Partial, item: Partial, *, place: int | None) -> Evaluation:
+    found = {
+        field: getattr(item, field) or getattr(defaults, field)
+        for field in ("subject", "action", "resource")
+    }
+    for field, value in found.items():
+        if value is None:
+            raise Incomplete(place, field)
+    context = item.context if item.context is not None else defaults.context
+    return Evaluation(**found, context=context)
+
+
+async def _evaluated(parts: ApiParts, principal: Principal, body: Evaluation) -> dict[str, Any]:
+    permission = permission_of(body.action)
+    try:
+        who = subject(principal, body.subject, body.context)
+        key = key_of(body.resource)
+    except Denied as denial:
+        return denied(denial)
+    return answer((await decide(parts, who, [key], permission))[0], permission)
+
+
+async def _item(parts: ApiParts, principal: Principal, body: Evaluation) -> dict[str, Any]:
+    try:
+        return await _evaluated(parts, principal, body)
+    except NotPermitted as refusal:
+        return {
+            "decision": False,
+            "context": {"error": {"status": 403, "message": refusal.message}},
+        }
