@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from api.identity import Unauthenticated
 from api.ofrep.signed import WINDOW_SECONDS, read, signed
 from domain.ids import OrgId
+from infra.database import Database
+from infra.settings import Settings
 from infra.tokens import stream_key
 from tests.api.calls import REASON, command
 from tests.live import LiveServer
@@ -186,6 +188,44 @@ def test_who_comes_back_is_told_at_once(staff: httpx.Client, org: int) -> None:
     url = evaluate(staff, org).json()["eventStreams"][0]["url"]
     with staff.stream("GET", url, headers={"Last-Event-ID": "1"}) as answer:
         assert next(told(answer)) == {"type": "refetchEvaluation"}
+
+
+def test_a_stream_ends_with_its_url_and_says_so(
+    staff: httpx.Client, org: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who then evaluates again is given a new URL, though no flag has changed."""
+    monkeypatch.setattr("api.ofrep.signed.WINDOW_SECONDS", 1)
+    before = evaluate(staff, org)
+    with staff.stream("GET", before.json()["eventStreams"][0]["url"]) as answer:
+        assert list(told(answer)) == [{"type": "refetchEvaluation"}]
+    etag = {"If-None-Match": before.headers["etag"]}
+    after = staff.post(FLAGS, json={"context": {"targetingKey": org}}, headers=etag)
+    assert after.status_code == 200
+    assert after.json()["flags"] == before.json()["flags"]
+
+
+def test_a_stream_does_not_hold_up_the_end(settings: Settings, database: Database) -> None:
+    """Of a server that names its URLs by the address that is set."""
+    mine = settings.model_copy(
+        update={
+            "database_url": database.app_url,
+            "migration_database_url": database.owner_url,
+            "public_base_url": "https://ledger.example",
+        }
+    )
+    with LiveServer(mine) as live:
+        staff = live.as_role("super_admin")
+        url = evaluate(staff, "1").json()["eventStreams"][0]["url"]
+        assert url.startswith("https://ledger.example/ofrep/v1/events?token=1~")
+        found = staff.get("/.well-known/authzen-configuration").json()
+        assert found["access_evaluation_endpoint"] == (
+            "https://ledger.example/access/v1/evaluation"
+        )
+        path = url.removeprefix("https://ledger.example")
+        stream = staff.send(staff.build_request("GET", path), stream=True)
+        assert next(stream.iter_lines()).startswith("retry:")
+    # That the block was left at all is what is shown: it waits for the server's thread.
+    stream.close()
 
 
 def test_only_signed_urls_are_streams(live: LiveServer, staff: httpx.Client, org: int) -> None:

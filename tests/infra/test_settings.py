@@ -25,6 +25,7 @@ VARIABLES: dict[str, tuple[str, object]] = {
     "ENABLE_ENTITLEMENTS_GATING": ("false", False),
     "LEDGER_BYPASS_ALLOWED": ("false", False),
     "LEDGER_BYPASS_NEVER": ("hr, CRM.orders", ("hr", "crm.orders")),
+    "LEDGER_PUBLIC_BASE_URL": ("https://ledger.example", "https://ledger.example"),
     "LEDGER_TEST_CLOCK": ("true", True),
 }
 
