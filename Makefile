@@ -6,7 +6,7 @@ MAKEFLAGS += --no-print-directory
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 PORT ?= 8000
-JOBS ?= 3
+JOBS ?= 4
 SOAK ?= 100
 PYTHON := python3.13 python3.12 python3.11 python3
 UV_VERSION := 0.13.9
@@ -23,7 +23,7 @@ venv: .venv/.installed ## install into .venv, nothing when it is fresh (PYTHON=/
 run: venv ## serve the demo on http://127.0.0.1:8000 (PORT=8000 KAFKA=1)
 	@exec .venv/bin/entitlements serve --demo --host 127.0.0.1 --port '$(PORT)' $(if $(KAFKA),--kafka)
 
-test: venv ## every test (JOBS=3 at a time)
+test: venv ## every test (JOBS=4 at a time)
 	@.venv/bin/python -m pytest -n '$(JOBS)' --dist loadgroup
 
 soak: venv ## the long lane: every fault as often as promised, some hours (SOAK=10: a tenth)
