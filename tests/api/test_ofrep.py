@@ -152,13 +152,13 @@ def test_all_flags_come_with_an_etag(staff: httpx.Client, crm: int) -> None:
 
 
 def told(answer: httpx.Response) -> Iterator[dict[str, Any]]:
-    """The events as they come; a minute of nothing but signs of life is too long."""
+    """The events as they come; long enough of nothing but signs of life is an end."""
     quiet = 0
     for line in answer.iter_lines():
         if line.startswith("data: "):
             yield json.loads(line.removeprefix("data: "))
         quiet += line.startswith(":")
-        assert quiet * KEEP_ALIVE_SECONDS < 60
+        assert quiet * KEEP_ALIVE_SECONDS < 45
 
 
 def test_a_browser_is_told_to_ask_again(
@@ -215,7 +215,7 @@ def test_a_stream_ends_with_its_url_and_says_so(
     monkeypatch.setattr("api.ofrep.signed.WINDOW_SECONDS", 1)
     before = evaluate(staff, org)
     with staff.stream("GET", before.json()["eventStreams"][0]["url"]) as answer:
-        assert list(told(answer)) == [{"type": "refetchEvaluation"}]
+        assert list(told(answer))[-1:] == [{"type": "refetchEvaluation"}]
     etag = {"If-None-Match": before.headers["etag"]}
     after = staff.post(FLAGS, json={"context": {"targetingKey": org}}, headers=etag)
     assert after.status_code == 200
