@@ -72,9 +72,7 @@ class PromotionRefused(Contradicted):
     """The evidence speaks against enforcing for more orgs."""
 
     code = "promotion_refused"
-    hint = (
-        "Look at GET /api/v1/admin/rollout/readiness; override=true with a reason goes on anyway."
-    )
+    hint = "Find out what would be denied wrongly; override=true goes on, and is recorded."
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("; ".join(problems), problems=list(problems))
