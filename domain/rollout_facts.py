@@ -23,16 +23,12 @@ class GatingResumed(RolloutEvent):
 
 
 class ShareSet(RolloutEvent):
-    """Gating is enforced for `share` hundredths of a percent of the orgs, the same ones always.
-
-    `overrode` names the thresholds that would have refused it.
-    """
+    """Gating is enforced for `share` hundredths of a percent of the orgs, the same ones always."""
 
     TOPIC = "entitlements.ShareSet.v1"
 
     share: int
     previous: int
-    overrode: list[str]
 
 
 class DefaultModeSet(RolloutEvent):

@@ -30,8 +30,6 @@ from domain.rollout_facts import (
 )
 
 MOST_ORGS = 1_000  # in one command
-MOST_UNEXPECTED = 0.001  # of the decisions watched; above it no further org is enforced
-MOST_LATENCY = 2.0  # times the baseline
 
 
 class InvalidShare(Unacceptable):
@@ -68,16 +66,6 @@ class TooManyOrgs(Unacceptable):
         super().__init__(f"Name 1 to {MOST_ORGS} organisations; these are {count}.", count=count)
 
 
-class PromotionRefused(Contradicted):
-    """The evidence speaks against enforcing for more orgs."""
-
-    code = "promotion_refused"
-    hint = "Find out what would be denied wrongly; override=true goes on, and is recorded."
-
-    def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__("; ".join(problems), problems=list(problems))
-
-
 class SignOffMissing(Contradicted):
     """A step may not begin before all five roles agreed."""
 
@@ -101,35 +89,12 @@ class PlanFinished(Contradicted):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
-    """What was watched since the present share was set; None where nothing was."""
-
-    unexpected: float | None = None
-    latency: float | None = None
-
-    def against(self) -> list[str]:
-        """The thresholds of the plan that are exceeded. Source: `rollout-plan.md`, Phase 3."""
-        problems = []
-        if self.unexpected is not None and self.unexpected > MOST_UNEXPECTED:
-            problems.append(
-                f"{self.unexpected:.2%} of the decisions would be unexpected denials "
-                f"(at most {MOST_UNEXPECTED:.1%})"
-            )
-        if self.latency is not None and self.latency > MOST_LATENCY:
-            problems.append(
-                f"decisions take {self.latency:.1f} × the baseline (at most {MOST_LATENCY:g} ×)"
-            )
-        return problems
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SteeringContext:
-    """When a command is judged, on whose word, and what speaks for and against it."""
+    """When a command is judged, on whose word, and by which catalog."""
 
     now: datetime
     by: Provenance
     catalog: Catalog
-    evidence: Evidence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,14 +160,13 @@ class Resume(Steer):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetShare(Steer):
-    """Enforce for so many hundredths of a percent; going up needs the evidence on its side.
+    """Enforce for so many hundredths of a percent of the orgs, always the same ones first.
 
     Raises:
-        InvalidShare, PromotionRefused.
+        InvalidShare.
     """
 
     share: int
-    override: bool = False
 
     def decide(self, rollout: Rollout, context: SteeringContext) -> None:
         if not 0 <= self.share <= EVERYBODY:
@@ -210,10 +174,7 @@ class SetShare(Steer):
         previous = rollout.rules.share
         if self.share == previous:
             return
-        problems = context.evidence.against() if self.share > previous else []
-        if problems and not self.override:
-            raise PromotionRefused(problems)
-        _record(rollout, context, ShareSet, share=self.share, previous=previous, overrode=problems)
+        _record(rollout, context, ShareSet, share=self.share, previous=previous)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -303,7 +264,7 @@ class Advance(Steer):
     """Enter the plan's next step, with all five sign-offs and what it sets.
 
     Raises:
-        PlanFinished, SignOffMissing, PromotionRefused.
+        PlanFinished, SignOffMissing.
     """
 
     override: bool = False
@@ -327,7 +288,7 @@ class Advance(Steer):
         if step.default is not None:
             SetDefault(mode=step.default).decide(rollout, context)
         if step.share is not None:
-            SetShare(share=step.share, override=self.override).decide(rollout, context)
+            SetShare(share=step.share).decide(rollout, context)
 
 
 def _some(orgs: Collection[OrgId]) -> list[OrgId]:

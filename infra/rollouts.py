@@ -10,7 +10,7 @@ from domain.actors import Provenance
 from domain.gating import EVERYBODY
 from domain.history import Recorded
 from domain.rollout import Rollout, rebuilt
-from domain.steering import Evidence, Steer, Steered
+from domain.steering import Steer, Steered
 from infra.store.mapper import read_fact
 from infra.store.steering import Steering
 from projections.rollout import Member, cohort, read_rollout, rollout_history
@@ -21,7 +21,6 @@ class Rollouts:
 
     Args:
         reading: gives a connection to read with.
-        evidence: what speaks for or against enforcing for more orgs.
     """
 
     def __init__(
@@ -29,11 +28,9 @@ class Rollouts:
         reading: Callable[[], AbstractAsyncContextManager[Any]],
         *,
         steering: Steering,
-        evidence: Callable[[], Evidence] = Evidence,
     ) -> None:
         self._reading = reading
         self._steering = steering
-        self._evidence = evidence
 
     async def rollout(self) -> Rollout:
         """The rollout as the ledger has it now."""
@@ -59,7 +56,6 @@ class Rollouts:
         return await self._steering.steer(
             commands,
             by=by,
-            evidence=self._evidence(),
             command_id=command_id,
             fingerprint=fingerprint,
             dry_run=dry_run,

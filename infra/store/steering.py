@@ -11,7 +11,7 @@ from domain.facts import LedgerEvent
 from domain.ids import ROLLOUT_STREAM, uuid7
 from domain.refusals import IdempotencyKeyReused, Unavailable
 from domain.rollout import Rollout
-from domain.steering import Evidence, Steer, Steered, SteeringContext
+from domain.steering import Steer, Steered, SteeringContext
 from infra.clock import LedgerClock
 from infra.store.append import Append, Appended
 from infra.store.journal import Journal
@@ -46,7 +46,6 @@ class Steering:
         commands: Sequence[Steer],
         *,
         by: Provenance,
-        evidence: Evidence,
         command_id: UUID | None = None,
         fingerprint: bytes = b"",
         dry_run: bool = False,
@@ -64,9 +63,7 @@ class Steering:
                 return earlier
             expected = rollout.version
             now = max(self._clock.now(), rollout.modified_on)
-            context = SteeringContext(
-                now=now, by=by, catalog=self._shelf.catalog, evidence=evidence
-            )
+            context = SteeringContext(now=now, by=by, catalog=self._shelf.catalog)
             for command in commands:
                 command.decide(rollout, context)
             facts = cast("list[LedgerEvent]", rollout.collect_events())

@@ -15,7 +15,6 @@ from domain.refusals import NotPermitted, UnknownKey
 from domain.rollout import Rollout, rebuilt
 from domain.steering import (
     Advance,
-    Evidence,
     ExemptModule,
     ExemptOrgs,
     ForceOrgs,
@@ -23,7 +22,6 @@ from domain.steering import (
     InvalidStep,
     Kill,
     PlanFinished,
-    PromotionRefused,
     Resume,
     SetDefault,
     SetShare,
@@ -45,7 +43,6 @@ def collected(rollout: Rollout) -> list[LedgerEvent]:
 def steered(
     *commands: Steer,
     after: Sequence[Steer] = (),
-    evidence: Evidence | None = None,
     by: Provenance = SUPER_ADMIN,
 ) -> tuple[Rollout, list[str]]:
     """The rollout after `commands`, and the topics of what they recorded."""
@@ -53,10 +50,10 @@ def steered(
     for command in after:
         command.decide(
             rollout,
-            SteeringContext(now=noon, by=SUPER_ADMIN, catalog=CATALOG, evidence=Evidence()),
+            SteeringContext(now=noon, by=SUPER_ADMIN, catalog=CATALOG),
         )
     rollout.collect_events()
-    context = SteeringContext(now=noon, by=by, catalog=CATALOG, evidence=evidence or Evidence())
+    context = SteeringContext(now=noon, by=by, catalog=CATALOG)
     for command in commands:
         command.decide(rollout, context)
     return rollout, [fact.TOPIC.split(".")[1] for fact in collected(rollout)]
@@ -85,7 +82,7 @@ def test_a_command_is_recorded_once_and_can_be_taken_back(
 def test_a_rollout_is_a_fold_of_its_facts() -> None:
     """What is rebuilt from the facts is what the commands left."""
     rollout = Rollout.blank()
-    context = SteeringContext(now=noon, by=SUPER_ADMIN, catalog=CATALOG, evidence=Evidence())
+    context = SteeringContext(now=noon, by=SUPER_ADMIN, catalog=CATALOG)
     for command in (
         SetShare(share=500),
         ForceOrgs(orgs=[ACME, OTHER], tag="early"),
@@ -110,37 +107,6 @@ def test_a_rollout_is_a_fold_of_its_facts() -> None:
 def test_a_share_lies_between_none_and_all(share: int) -> None:
     with pytest.raises(InvalidShare):
         steered(SetShare(share=share))
-
-
-@pytest.mark.parametrize("evidence", [Evidence(unexpected=0.0011), Evidence(latency=2.01)])
-def test_more_orgs_are_refused_against_the_evidence(evidence: Evidence) -> None:
-    """Above 0.1 % unexpected denials, or twice the baseline's latency."""
-    half = [SetShare(share=0)]
-    with pytest.raises(PromotionRefused):
-        steered(SetShare(share=500), after=half, evidence=evidence)
-
-    rollout, facts = steered(SetShare(share=500, override=True), after=half, evidence=evidence)
-    assert rollout.rules.share == 500
-    assert facts == ["ShareSet"]
-
-
-def test_fewer_orgs_are_never_refused() -> None:
-    """Whatever the evidence: going back must always work."""
-    assert steered(SetShare(share=0), evidence=Evidence(unexpected=0.5))[0].rules.share == 0
-
-
-def test_what_was_overridden_is_recorded() -> None:
-    rollout = Rollout.blank()
-    context = SteeringContext(
-        now=noon, by=SUPER_ADMIN, catalog=CATALOG, evidence=Evidence(unexpected=0.02)
-    )
-    SetShare(share=0).decide(rollout, context)
-    SetShare(share=500, override=True).decide(rollout, context)
-
-    *_, fact = rollout.collect_events()
-    assert fact.overrode == [  # type: ignore[attr-defined]
-        "2.00% of the decisions would be unexpected denials (at most 0.1%)"
-    ]
 
 
 def test_a_tag_names_orgs_and_releases_them() -> None:
@@ -187,7 +153,7 @@ def test_only_a_super_admin_goes_on_without_sign_offs() -> None:
 def test_the_plan_leads_from_none_to_all() -> None:
     """Steps 1, 2, 3a, 3b, 3c and 4, with 0, 0, 5, 25, 100 and 100 percent."""
     rollout = Rollout.blank()
-    context = SteeringContext(now=noon, by=SUPER_ADMIN, catalog=CATALOG, evidence=Evidence())
+    context = SteeringContext(now=noon, by=SUPER_ADMIN, catalog=CATALOG)
     seen = []
     for _ in STEPS[1:]:
         Advance(override=True).decide(rollout, context)
