@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 import psycopg
@@ -29,6 +29,7 @@ _TRANSIENT = (
 _FULL = (errors.DiskFull, errors.ReadOnlySqlTransaction)
 
 Connect = Callable[[], Awaitable[AsyncConnection]]
+Waiting = tuple[Append, asyncio.Future[Appended]]
 
 
 class Journal:
@@ -41,7 +42,7 @@ class Journal:
     def __init__(
         self, connect: Connect, *, clock: LedgerClock, line: "type[Line] | None" = None
     ) -> None:
-        self._waiting: deque[tuple[Append, asyncio.Future[Appended]]] = deque()
+        self._waiting: deque[Waiting] = deque()
         self._under_way = 0
         self._wake = asyncio.Event()
         self._lines = [(line or Line)(connect, clock=clock) for _ in range(LINES)]
@@ -89,7 +90,7 @@ class Journal:
         """
         return len(self._waiting) >= max(1, self._under_way)
 
-    def _batch(self) -> list[tuple[Append, asyncio.Future[Appended]]]:
+    def _batch(self) -> list[Waiting]:
         size = len(self._waiting)
         if not self._under_way and size >= SHARED_FROM:
             size = -(-size // LINES)
@@ -104,11 +105,20 @@ class Journal:
                 self._under_way += len(batch)
                 if self._enough():
                     self._wake.set()  # for another line
-                try:
-                    await _finished(line.settle(batch))
-                finally:
-                    self._under_way -= len(batch)
+                await _finished(self._settle(batch, line))
                 await asyncio.sleep(0)  # whoever was answered may go on and come along
+
+    async def _settle(self, batch: Sequence[Waiting], line: "Line") -> None:
+        outcomes = await line.outcomes([append for append, _ in batch])
+        # First this: whoever is answered may come back at once and ask what is under way.
+        self._under_way -= len(batch)
+        for (_, future), outcome in zip(batch, outcomes, strict=True):
+            if future.done():
+                continue
+            if isinstance(outcome, Exception):
+                future.set_exception(outcome)
+            else:
+                future.set_result(outcome)
 
 
 class Line:
@@ -124,22 +134,15 @@ class Line:
         self._clock = clock
         self._connection: AsyncConnection | None = None
 
-    async def settle(self, batch: list[tuple[Append, "asyncio.Future[Appended]"]]) -> None:
-        """Append a batch and give each of its commands its own outcome."""
+    async def outcomes(self, appends: list[Append]) -> list[Appended | Exception]:
+        """Append a batch; of each of its commands what it came to, or why that is not known."""
         try:
-            outcomes = await self._append([append for append, _ in batch])
+            return [*await self._append(appends)]
         except Exception as error:
-            if len(batch) > 1 and not isinstance(error, Unavailable):
-                for alone in batch:  # one that cannot be written must not take others with it
-                    await self.settle([alone])
-                return
-            for _, future in batch:
-                if not future.done():
-                    future.set_exception(error)
-            return
-        for (_, future), outcome in zip(batch, outcomes, strict=True):
-            if not future.done():
-                future.set_result(outcome)
+            if len(appends) == 1 or isinstance(error, Unavailable):
+                return [error] * len(appends)
+            # One that cannot be written must not take others with it.
+            return [outcome for append in appends for outcome in await self.outcomes([append])]
 
     async def hang_up(self) -> None:
         """Close the connection, if there is one."""
