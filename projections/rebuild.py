@@ -17,18 +17,16 @@ from projections.status import CURRENT, LEGACY, VIEWS
 _BATCH_ORGS = 500
 
 _STANDING = """
-    SELECT f.org, c.name, c.org_version, c.position, c.state, l.granted, l.org_version
+    SELECT f.org, c.name, c.org_version, c.position, c.state, c.granted, c.org_version
       FROM unnest(%s::text[], %s::bigint[]) AS f (org, version)
       LEFT JOIN ledger.current_entitlements c USING (org)
-      LEFT JOIN ledger.legacy_enabled_modules l USING (org)
      WHERE NOT EXISTS (SELECT FROM ledger.events e
                         WHERE e.stream = 'org-' || f.org AND e.version > f.version)
 """
 _PUT = "SELECT ledger.put_views(%s, %s, %s, %s, %s, %s)"
 _DROP_STRAYS = "SELECT ledger.drop_strays()"
 _COUNT_STRAYS = """
-    SELECT count(*) FROM (SELECT org FROM ledger.current_entitlements UNION
-                          SELECT org FROM ledger.legacy_enabled_modules) AS v
+    SELECT count(*) FROM ledger.current_entitlements v
      WHERE NOT EXISTS (SELECT FROM ledger.events e WHERE e.stream = 'org-' || v.org)
 """
 

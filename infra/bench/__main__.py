@@ -1,6 +1,5 @@
 """`python -m infra.bench`: every part in turn, and one table at the end."""
 
-import asyncio
 import json
 import signal
 from collections.abc import Callable, Coroutine, Sequence
@@ -9,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-import uvicorn
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from infra import loops
 from infra.bench import machine, report
 from infra.bench.appending import append
 from infra.bench.checking import check
@@ -90,9 +89,7 @@ def measured(ready: Ground, names: Sequence[str]) -> list[Figure]:
             place = f"{number} of {len(names)}, {name}"
             task = progress.add_task(place)
             told = partial(_told, progress, task, place)
-            loop_factory = uvicorn.Config("").get_loop_factory()
-            with asyncio.Runner(loop_factory=loop_factory) as runner:
-                figures += runner.run(PARTS[name](ready.watched(told)))
+            figures += loops.run(PARTS[name](ready.watched(told)))
             progress.remove_task(task)
     return figures
 

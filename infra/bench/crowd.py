@@ -24,13 +24,11 @@ _SELECT = """
     CREATE SCHEMA reference;
     CREATE TABLE reference.audit (LIKE ledger.audit_entries INCLUDING ALL);
     CREATE TABLE reference.current (LIKE ledger.current_entitlements INCLUDING ALL);
-    CREATE TABLE reference.legacy (LIKE ledger.legacy_enabled_modules INCLUDING ALL);
     INSERT INTO reference.audit SELECT r.* FROM ledger.head, ledger.audit_rows(0, position) AS r;
-    INSERT INTO reference.current (org, name, org_version, position, state)
-    SELECT org, name, org_version, position, state FROM ledger.current_entitlements;
-    INSERT INTO reference.legacy SELECT * FROM ledger.legacy_enabled_modules;
+    INSERT INTO reference.current (org, name, org_version, position, state, granted)
+    SELECT org, name, org_version, position, state, granted FROM ledger.current_entitlements;
 """
-_EMPTY = "TRUNCATE ledger.current_entitlements, ledger.legacy_enabled_modules"
+_EMPTY = "TRUNCATE ledger.current_entitlements"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,10 +26,9 @@ _COPY_EVENTS = (
     " FROM STDIN WITH (FORMAT BINARY)"
 )
 _TYPES = ("int8", "text", "int8", "uuid", "text", "bytea", "timestamptz", "bytea")
-_COPY_CURRENT = (
-    "COPY ledger.current_entitlements (org, name, org_version, position, state) FROM STDIN"
+_COPY_VIEWS = (
+    "COPY ledger.current_entitlements (org, name, org_version, position, state, granted) FROM STDIN"
 )
-_COPY_LEGACY = "COPY ledger.legacy_enabled_modules (org, org_version, granted) FROM STDIN"
 _HEAD = "UPDATE ledger.head SET position = %s, hash = %s, recorded_at = %s"
 
 
@@ -125,11 +124,7 @@ class _Log:
 
 
 def _copy_views(connection: psycopg.Connection, lives: Lives, last: dict[str, int]) -> None:
-    orgs = list(lives.orgs.values())
-    with connection.cursor().copy(_COPY_CURRENT) as copy:
-        for org in orgs:
-            row = (org.org_id, org.name, org.version, last[org.id], current.written(org))
-            copy.write_row(row)
-    with connection.cursor().copy(_COPY_LEGACY) as copy:
-        for org in orgs:
-            copy.write_row((org.org_id, org.version, legacy.written(org)))
+    with connection.cursor().copy(_COPY_VIEWS) as copy:
+        for org in lives.orgs.values():
+            written = (current.written(org), legacy.written(org))
+            copy.write_row((org.org_id, org.name, org.version, last[org.id], *written))

@@ -29,7 +29,7 @@ _SELECT = """
            string_agg(convert_from(state, 'UTF8'), ',' ORDER BY version)
       FROM ledger.events WHERE stream LIKE 'org-%' GROUP BY stream
 """
-_EMPTY = "TRUNCATE ledger.current_entitlements, ledger.legacy_enabled_modules"
+_EMPTY = "TRUNCATE ledger.current_entitlements"
 
 
 async def rebuild(ground: Ground) -> list[Figure]:

@@ -1,6 +1,5 @@
 """Running a command's work over an opened ledger."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
@@ -12,6 +11,7 @@ T = TypeVar("T")
 
 def over_ledger(work: "Callable[[Parts], Awaitable[T]]") -> T:
     """What `work` makes of the running parts; the ledger is open for as long as it takes."""
+    from infra import loops
     from infra.settings import Settings
     from infra.wiring import opened
 
@@ -21,4 +21,4 @@ def over_ledger(work: "Callable[[Parts], Awaitable[T]]") -> T:
         async with opened(settings) as parts:
             return await work(parts)
 
-    return asyncio.run(run())
+    return loops.run(run())

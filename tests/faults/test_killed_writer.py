@@ -82,8 +82,8 @@ async def test_a_killed_writer_leaves_whole_orgs_and_its_next_run_goes_on(
     assert {(f"org-{number + 1}", position) for number, (_, position) in told.items()} <= places
     with psycopg.connect(database.app_url) as connection:
         views = connection.execute(
-            "SELECT org, state, granted FROM ledger.current_entitlements"
-            " JOIN ledger.legacy_enabled_modules USING (org)"
+            "SELECT org, state, l.granted FROM ledger.current_entitlements"
+            " JOIN ledger.legacy_enabled_modules l USING (org)"
         ).fetchall()
     folds = {org: fold(entries) for org, entries in streams(rows).items()}
     assert {org: (state, granted) for org, state, granted in views} == {

@@ -25,8 +25,9 @@ def many(module_database: Database) -> Database:
     org = Org.blank(org_stream(OrgId("1")))
     with psycopg.connect(module_database.owner_url, autocommit=True) as owner:
         owner.execute(
-            "INSERT INTO ledger.current_entitlements (org, name, org_version, position, state)"
-            " SELECT n::text, 'Org ' || n, 1, n, %s FROM generate_series(%s, 1, -1) AS n",
+            "INSERT INTO ledger.current_entitlements"
+            " (org, name, org_version, position, state, granted)"
+            " SELECT n::text, 'Org ' || n, 1, n, %s, '{}' FROM generate_series(%s, 1, -1) AS n",
             (written(org), MANY),
         )
         owner.execute("ANALYZE ledger.current_entitlements")

@@ -57,10 +57,14 @@ def test_views_that_were_damaged_become_what_they_were(
     execute(
         database, "UPDATE ledger.legacy_enabled_modules SET granted = '' WHERE org = %s", orgs[2]
     )
-    execute(database, "INSERT INTO ledger.current_entitlements VALUES ('stray', 'S', 1, 1, '')")
+    execute(
+        database,
+        "INSERT INTO ledger.current_entitlements (org, name, org_version, position, state, granted)"
+        " VALUES ('stray', 'S', 1, 1, '', '')",
+    )
     assert own_shell.json("views", "status", code=1)["views"] == [
         {"view": "current_entitlements", "rows": 3, "missing": 1, "behind": 0, "strays": 1},
-        {"view": "legacy_enabled_modules", "rows": 3, "missing": 0, "behind": 0, "strays": 0},
+        {"view": "legacy_enabled_modules", "rows": 3, "missing": 1, "behind": 0, "strays": 1},
     ]
 
     previewed = own_shell.json("views", "rebuild", "--dry-run", code=1)

@@ -116,7 +116,7 @@ def test_any_batch_comes_to_what_the_rules_say(app: Connection, seed: int) -> No
 def views(app: Connection) -> dict[str, tuple[object, ...]]:
     """Both views of each org."""
     found = app.execute(
-        "SELECT org, name, c.org_version, position, state, granted"
+        "SELECT org, name, c.org_version, position, state, l.granted"
         "  FROM ledger.current_entitlements c JOIN ledger.legacy_enabled_modules l"
         " USING (org, org_version)"
     )

@@ -69,7 +69,7 @@ async def test_the_views_are_byte_for_byte_a_fold_of_the_log(
 ) -> None:
     """I5: both rows of every org, with its version and its last position."""
     found = app.execute(
-        "SELECT c.org, name, c.org_version, l.org_version, position, state, granted"
+        "SELECT c.org, name, c.org_version, l.org_version, position, state, l.granted"
         "  FROM ledger.current_entitlements c FULL JOIN ledger.legacy_enabled_modules l USING (org)"
         " ORDER BY org"
     ).fetchall()

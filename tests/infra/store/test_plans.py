@@ -9,7 +9,7 @@ from infra.store.append import ViewRows
 from tests.infra.store.world import append, call
 
 VIEWS = ViewRows(name="Acme", state=b"{}", granted="{}")
-TABLES = ("events", "commands", "current_entitlements", "legacy_enabled_modules", "snapshots")
+TABLES = ("events", "commands", "current_entitlements", "snapshots")
 
 
 @pytest.fixture

@@ -38,24 +38,25 @@ def stranger(owner: Connection) -> Iterator[Connection]:
 
 @pytest.fixture
 def tables(owner: Connection) -> dict[str, str]:
-    """Every table of the ledger with its first column; there are no views or sequences."""
+    """Every table and view of the ledger with its first column; there are no sequences."""
     found = owner.execute(
         "SELECT relname, relkind, attname"
         "  FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid"
         " WHERE relnamespace = 'ledger'::regnamespace AND attnum = 1"
         "   AND relkind NOT IN ('i', 'I', 't', 'c')"
     ).fetchall()
-    assert {kind for _, kind, _ in found} == {"r"}
+    assert {kind for _, kind, _ in found} == {"r", "v"}
     assert {"events", "head", "commands", "alembic_version"} < {table for table, _, _ in found}
     return {table: column for table, _, column in found}
 
 
 def allowed(connection: Connection, verb: str, tables: dict[str, str]) -> set[str]:
-    """The tables on which a verb is not refused for want of a right."""
+    """The tables on which a verb is not refused for want of a right, nor for being a view."""
     found = set()
+    refusals = (errors.InsufficientPrivilege, errors.WrongObjectType)
     for table, column in tables.items():
         names = {"table": sql.Identifier(table), "column": sql.Identifier(column)}
-        with suppress(errors.InsufficientPrivilege), connection.transaction(force_rollback=True):
+        with suppress(*refusals), connection.transaction(force_rollback=True):
             connection.execute(sql.SQL(VERBS[verb]).format(**names))
             found.add(table)
     return found
@@ -81,6 +82,7 @@ def test_the_matrix_would_show_a_right(
 ) -> None:
     """The superuser, who may do everything but change an event, is told apart."""
     refused = {"events"} if verb in ("UPDATE", "DELETE", "TRUNCATE") else set()
+    refused |= {"legacy_enabled_modules"} if verb == "TRUNCATE" else set()  # it is a view
     assert allowed(owner, verb, {t: c for t, c in tables.items() if t not in refused}) == (
         set(tables) - refused
     )
