@@ -33,6 +33,12 @@ class Unforgetting(Org):
     def _pass(self, at: datetime) -> None:
         """See `Org`."""
 
+    def _put(self, entry: Grant | Block) -> None:
+        if isinstance(entry, Grant):
+            self.grants[entry.id] = entry
+        else:
+            self.blocks[entry.id] = entry
+
     def _open(self, grant: Grant, *, at: datetime) -> None:
         self.grants[grant.id] = grant
 

@@ -20,6 +20,7 @@ from api.routes.watch import PATH as WATCH
 from infra import demo as demonstration
 from infra.batches import Batches
 from infra.clock import LedgerClock
+from infra.collector import seldom_collecting
 from infra.database import database
 from infra.histories import Audit, Histories
 from infra.integrity.keeper import keeping
@@ -94,7 +95,8 @@ def application(settings: Settings) -> FastAPI:
             ticking(parts.ticker, directory=settings.data_dir),
             propagating(parts),
         ):
-            yield app_parts(parts)
+            with seldom_collecting():
+                yield app_parts(parts)
 
     return create_app(open_parts, test_clock=settings.test_clock)
 

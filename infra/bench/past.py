@@ -8,13 +8,14 @@ from datetime import timedelta
 from domain.effective import effective_map
 from domain.facts import AuditRead
 from domain.ids import AUDIT_READS_STREAM, org_stream
-from infra.bench import samples
 from infra.bench.crowd import PART, Crowd
 from infra.bench.figures import Figure, Target
 from infra.bench.ground import Ground
 from infra.bench.lives import STEADY, STEADY_EVENTS
 from infra.bench.rounds import Sample, arm, closed_loop, in_turns, require
+from infra.bench.samples import BY
 from infra.bench.taken import Taken
+from infra.collector import seldom_collecting
 from infra.histories import Histories
 from infra.store.connections import reading_pool
 from infra.wiring import Parts
@@ -48,7 +49,9 @@ async def as_of(ground: Ground, made: Crowd) -> list[Figure]:
         name, bare = f"an org with {version:,} events as of an instant", "its rows, read"
         loop = {"waiting": 1, "seconds": ground.sizes.seconds}
         arms = {bare: arm(closed_loop, rows, **loop), name: arm(closed_loop, judged, **loop)}
-        taken = Taken(PART, await in_turns(arms, rounds=ground.sizes.few_rounds, told=ground.told))
+        with seldom_collecting():  # as the server does
+            samples = await in_turns(arms, rounds=ground.sizes.few_rounds, told=ground.told)
+        taken = Taken(PART, samples)
     return [taken.latency(name, 50, against=bare, target=_AS_OF)]
 
 
@@ -82,7 +85,7 @@ async def _noticed(
     started = time.perf_counter()
     while time.perf_counter() - started < seconds:
         position = await parts.ledger.note(
-            AUDIT_READS_STREAM, AuditRead, by=samples.BY, query={}, export=False
+            AUDIT_READS_STREAM, AuditRead, by=BY, query={}, export=False
         )
         committed = time.perf_counter()
         while not await there(position):  # noqa: ASYNC110 - it happens in the database

@@ -18,6 +18,7 @@ from domain.topics import BY_TOPIC
 from domain.upcasts import UPCASTS, Upcasts
 
 _ENVELOPE = ("originator_id", "originator_version")
+_content = json.JSONDecoder().decode  # json.loads asks in which encoding bytes are, each time
 
 
 class UnknownFact(Exception):
@@ -80,8 +81,8 @@ def read_fact(
     cls = BY_TOPIC.get(upcasts.newest(topic))
     if cls is None:
         raise UnknownFact(topic, stream=stream, version=version)
-    fields = upcasts.body(topic, json.loads(body))
-    for field, read in _readers(cls).items():
+    fields = upcasts.body(topic, _content(body.decode()))
+    for field, read in _readers(cls):
         if fields[field] is not None:
             fields[field] = read(fields[field])
     fact = object.__new__(cls)
@@ -120,7 +121,7 @@ def _form(cls: type[LedgerEvent]) -> tuple[str, Callable[[dict[str, Any]], tuple
 
 
 @cache
-def _readers(cls: type[LedgerEvent]) -> dict[str, Callable[[str], Any]]:
+def _readers(cls: type[LedgerEvent]) -> tuple[tuple[str, Callable[[str], Any]], ...]:
     """The fields of a fact that are not JSON as they stand, with what reads them."""
     readers: dict[str, Callable[[str], Any]] = {}
     for field, hint in get_type_hints(cls).items():
@@ -128,4 +129,4 @@ def _readers(cls: type[LedgerEvent]) -> dict[str, Callable[[str], Any]]:
             readers[field] = from_iso
         elif hint is UUID:
             readers[field] = UUID
-    return readers
+    return tuple(readers.items())
