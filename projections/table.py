@@ -161,11 +161,13 @@ class OrgTable:
 
     def moved(self, org_id: OrgId, *, version: int) -> None:
         """The org is at `version` or newer: what is older goes, and stays out."""
+        if version <= self._floor(org_id):  # of which whoever wrote it has told, event by event
+            return
         held = self._entries.get(org_id)
         if held is not None and held.version < version:
             del self._entries[org_id]
         self._tell(org_id, version)
-        self._floors[org_id] = (max(version, self._floor(org_id)), self._monotonic() + self._ttl)
+        self._floors[org_id] = (version, self._monotonic() + self._ttl)
         self._floors.move_to_end(org_id)
         while len(self._floors) > MOST_ORGS:
             self._floors.popitem(last=False)

@@ -80,6 +80,8 @@ class Watch:
     def stream_moved(self, stream: str, *, version: int, position: int) -> None:
         """See `Subscriber.stream_moved`."""
         self.position = position
+        if not self._watchers:  # as in an import, which tells of thousands
+            return
         change = change_of(stream, version=version, position=position, epoch=self.epoch)
         if change is not None:
             self._tell(change)
