@@ -12,7 +12,7 @@ pytestmark = pytest.mark.one_server
 
 
 def client(live: LiveServer, role: str = "service", **claims: str) -> Client:
-    """decern's client over the live server, as somebody."""
+    """Decern's client over the live server, as somebody."""
     return Client(live.address, timeout=30, token=sign_token(live.settings, role=role, **claims))
 
 
