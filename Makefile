@@ -50,7 +50,7 @@ lock: ## renew requirements.lock, keeping its versions (UPGRADE=1 takes the late
 	  --output-file requirements.lock
 
 clean: ## remove .venv, the caches and ./var, the embedded database in it too
-	@rm -rf .venv .bench-venv var build dist .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	@rm -rf .venv .bench-venv var build dist tests/clients/node_modules .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	@find . -path ./.git -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +
 
 # A new lock starts from an empty .venv, so that nothing the lock has dropped lingers.

@@ -44,12 +44,27 @@ class Evaluation(_Open):
     context: Properties | None = None
 
 
+class PartialEntity(_Open):
+    """A subject or a resource, perhaps without what the batch says for all."""
+
+    type: Text | None = None
+    id: Text | None = None
+    properties: Properties | None = None
+
+
+class PartialAction(_Open):
+    """An action, perhaps without its name."""
+
+    name: Text | None = None
+    properties: Properties | None = None
+
+
 class Partial(_Open):
     """What an evaluation of a batch says for itself; the rest comes from the batch."""
 
-    subject: Entity | None = None
-    action: Action | None = None
-    resource: Entity | None = None
+    subject: PartialEntity | None = None
+    action: PartialAction | None = None
+    resource: PartialEntity | None = None
     context: Properties | None = None
 
 
@@ -64,7 +79,8 @@ class Options(_Open):
 class Evaluations(Partial):
     """Several evaluations; what they have in common may stand at the top."""
 
-    evaluations: list[Partial] | None = Field(default=None, max_length=MOST_EVALUATIONS)
+    # Each is read by itself, as a Partial: what is wrong with one is no matter to the others.
+    evaluations: list[Any] | None = Field(default=None, max_length=MOST_EVALUATIONS)
     options: Options | None = None
 
 

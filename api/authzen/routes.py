@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 
 from api.authzen import paths
 from api.authzen.asking import Denied, answer, decide, denied, key_of, permission_of, subject
+from api.authzen.batches import Incomplete, whole
 from api.authzen.documents import (
     Configuration,
     Decision,
@@ -17,19 +18,9 @@ from api.authzen.documents import (
 from api.identity import Caller
 from api.parts import ApiParts, Parts
 from api.tokens import Principal
-from domain.refusals import NotPermitted, Unacceptable
+from domain.refusals import NotPermitted
 
 router = APIRouter(tags=["AuthZEN"])
-
-
-class Incomplete(Unacceptable):
-    """An evaluation lacks what the batch does not say either."""
-
-    code = "incomplete_evaluation"
-
-    def __init__(self, place: int | None, field: str) -> None:
-        where = "" if place is None else f"evaluations.{place}."
-        super().__init__(f"{where}{field}: Field required")
 
 
 @router.get(paths.WELL_KNOWN, response_model=Configuration)
@@ -57,31 +48,19 @@ async def evaluation(body: Evaluation, parts: Parts, principal: Caller) -> dict[
 async def evaluations(body: Evaluations, parts: Parts, principal: Caller) -> dict[str, Any]:
     """Several at once. Without `evaluations` it is the same as one evaluation.
 
-    One that the caller may not ask is denied, with the error in its `context`.
+    One that lacks something, or that the caller may not ask, is denied with the error in its
+    `context`; the others are answered all the same.
     """
     if not body.evaluations:
-        return await _evaluated(parts, principal, _whole(body, Partial(), place=None))
-    wanted = [_whole(body, item, place=place) for place, item in enumerate(body.evaluations)]
+        return await _evaluated(parts, principal, whole(body, {}))
     semantic = body.options.evaluations_semantic if body.options else "execute_all"
     last = {"deny_on_first_deny": False, "permit_on_first_permit": True}.get(semantic)
     answers: list[dict[str, Any]] = []
-    for one in wanted:
-        answers.append(await _item(parts, principal, one))
+    for item in body.evaluations:
+        answers.append(await _item(parts, principal, body, item))
         if answers[-1]["decision"] is last:
             break
     return {"evaluations": answers}
-
-
-def _whole(defaults: Partial, item: Partial, *, place: int | None) -> Evaluation:
-    found = {
-        field: getattr(item, field) or getattr(defaults, field)
-        for field in ("subject", "action", "resource")
-    }
-    for field, value in found.items():
-        if value is None:
-            raise Incomplete(place, field)
-    context = item.context if item.context is not None else defaults.context
-    return Evaluation(**found, context=context)
 
 
 async def _evaluated(parts: ApiParts, principal: Principal, body: Evaluation) -> dict[str, Any]:
@@ -94,11 +73,12 @@ async def _evaluated(parts: ApiParts, principal: Principal, body: Evaluation) ->
     return answer((await decide(parts, who, [key], permission))[0], permission)
 
 
-async def _item(parts: ApiParts, principal: Principal, body: Evaluation) -> dict[str, Any]:
+async def _item(
+    parts: ApiParts, principal: Principal, shared: Partial, item: object
+) -> dict[str, Any]:
     try:
-        return await _evaluated(parts, principal, body)
-    except NotPermitted as refusal:
-        return {
-            "decision": False,
-            "context": {"error": {"status": 403, "message": refusal.message}},
-        }
+        return await _evaluated(parts, principal, whole(shared, item))
+    except (Incomplete, NotPermitted) as refusal:
+        status = 400 if isinstance(refusal, Incomplete) else 403
+        error = {"status": status, "message": refusal.message}
+        return {"decision": False, "context": {"error": error}}
