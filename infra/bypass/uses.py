@@ -14,7 +14,8 @@ from domain.bypass import (
     Use,
 )
 from domain.refusals import Refusal
-from infra.bypass.notes import Notes
+from infra.bypass.convoy import Convoy
+from infra.bypass.notes import Notes, made
 from infra.bypass.sessions import Sessions
 from infra.clock import LedgerClock
 
@@ -31,8 +32,11 @@ class Uses:
     allowed; further ones in that minute are counted, and the count follows into the log.
     """
 
-    def __init__(self, notes: Notes, *, sessions: Sessions, clock: LedgerClock) -> None:
+    def __init__(
+        self, notes: Notes, convoy: Convoy, *, sessions: Sessions, clock: LedgerClock
+    ) -> None:
         self._notes = notes
+        self._convoy = convoy
         self._sessions = sessions
         self._clock = clock
         self._counts: dict[Minute, tuple[Use, Provenance, int]] = {}
@@ -51,34 +55,38 @@ class Uses:
             _, _, count = self._counts[minute]
             self._counts[minute] = (use, by, count + 1)
             return None
-        appended = await self._notes.write(
-            BypassUsed,
-            stream=BYPASS_USES_STREAM,
-            by=by,
-            now=now,
-            org=use.org,
-            key=use.key,
-            denied_by=use.denied_by,
-            permission=use.permission,
-            route=use.route,
-            session_id=use.session_id,
+        position = await self._convoy.append(
+            made(
+                BypassUsed,
+                stream=BYPASS_USES_STREAM,
+                by=by,
+                now=now,
+                org=use.org,
+                key=use.key,
+                denied_by=use.denied_by,
+                permission=use.permission,
+                route=use.route,
+                session_id=use.session_id,
+            )
         )
         if minute is not None:
             self._counts.setdefault(minute, (use, by, 0))
-        return appended.first_position
+        return position
 
     async def refuse(self, use: Use, *, why: str, by: Provenance) -> None:
         """Record that a super admin was denied what may not be bypassed."""
-        await self._notes.write(
-            BypassRefused,
-            stream=BYPASS_USES_STREAM,
-            by=by,
-            now=self._clock.now(),
-            org=use.org,
-            key=use.key,
-            denied_by=use.denied_by,
-            route=use.route,
-            why=why,
+        await self._convoy.append(
+            made(
+                BypassRefused,
+                stream=BYPASS_USES_STREAM,
+                by=by,
+                now=self._clock.now(),
+                org=use.org,
+                key=use.key,
+                denied_by=use.denied_by,
+                route=use.route,
+                why=why,
+            )
         )
 
     def start(self) -> None:
