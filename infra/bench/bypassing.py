@@ -1,10 +1,9 @@
 """Bypasses: each on record before it is allowed, with many callers waiting at once."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from domain.bypass import BYPASS_USES_STREAM, BypassUsed, Use
-from domain.facts import common
 from domain.ids import org_id
 from infra.bench import samples
 from infra.bench.asking import Connection, connections, request
@@ -15,6 +14,7 @@ from infra.bench.rounds import Sample, arm, closed_loop, in_turns, require
 from infra.bench.samples import BY, Written, keys, sample_org, shipped_catalog
 from infra.bench.serving import LEDGER, serving
 from infra.bench.taken import Taken
+from infra.bypass.notes import made
 from infra.bypass.uses import Uses
 from infra.clock import LedgerClock
 from infra.store.mapper import fact_body
@@ -56,9 +56,7 @@ class Requests:
         self._port = port
         body = {"org": _ORG, "key": _DENIED, "route": _USE.route, "reason": samples.REASON}
         bearer = f"Authorization: Bearer {token}"
-        self._asked = request(
-            "POST", "/api/v1/bypass/uses", bearer, body=json.dumps(body).encode()
-        )
+        self._asked = request("POST", "/api/v1/bypass/uses", bearer, body=json.dumps(body).encode())
 
     async def sample(self, *, seconds: float) -> Sample:
         """As many as can be had over the connections."""
@@ -89,7 +87,9 @@ async def bypass(ground: Ground) -> list[Figure]:
                 BARE: arm(bare.sample, threads=MOST_THREADS, seconds=sizes.seconds),
                 BARE_ALONE: arm(bare.sample, threads=1, seconds=sizes.seconds),
             }
-            arms |= {_waiting(n): arm(ours.sample, waiting=n, seconds=sizes.seconds) for n in WAITING}
+            arms |= {
+                _waiting(n): arm(ours.sample, waiting=n, seconds=sizes.seconds) for n in WAITING
+            }
             arms[_HTTP] = arm(http.sample, seconds=sizes.seconds)
             taken = await in_turns(arms, rounds=sizes.rounds, told=ground.told)
     return _figures(Taken(PART, taken))
@@ -115,17 +115,7 @@ def _figures(taken: Taken) -> list[Figure]:
 def _written() -> Written:
     """The event of a use, as the bare INSERTs write it."""
     now = LedgerClock().now()
-    said = common(now=now, by=BY, effective_at=now)
-    used = BypassUsed(
-        originator_id=BYPASS_USES_STREAM,
-        originator_version=1,
-        **said,
-        org=_ORG,
-        key=_DENIED,
-        denied_by=_USE.denied_by,
-        permission=None,
-        route=_USE.route,
-        session_id=None,
-    )
+    content = asdict(_USE)
+    used = made(BypassUsed, stream=BYPASS_USES_STREAM, by=BY, now=now, content=content)
     _, written = sample_org(now)
     return replace(written, topic=used.TOPIC, body=fact_body(used))

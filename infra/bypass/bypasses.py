@@ -33,8 +33,8 @@ class Bypasses:
     ) -> None:
         self.notes = Notes(journal)
         self.sessions = Sessions(self.notes, clock=clock, reading=reading)
-        convoy = Convoy(journal, stream=BYPASS_USES_STREAM)
-        self.uses = Uses(self.notes, convoy, sessions=self.sessions, clock=clock)
+        self.convoy = Convoy(journal, stream=BYPASS_USES_STREAM, clock=clock)
+        self.uses = Uses(self.notes, self.convoy, sessions=self.sessions, clock=clock)
         self._allowed = allowed
         self._never = frozenset(never)
 

@@ -1,5 +1,6 @@
 """Appends the facts of the bypass to streams of their own."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -44,7 +45,7 @@ class Notes:
             by=by,
             now=now,
             effective_at=effective_at,
-            **content,
+            content=content,
         )
         return await self._journal.append(
             Append(
@@ -63,10 +64,9 @@ def made(
     by: Provenance,
     now: datetime,
     version: int = 0,
+    content: Mapping[str, Any],
     effective_at: datetime | None = None,
-    **content: Any,
 ) -> Fact:
-    """A fact of the bypass; the database gives the version where it is expected to be any."""
+    """A fact of the bypass; the database gives the version where any will do."""
     place = {"originator_id": stream, "originator_version": version}
-    shared = common(now=now, by=by, effective_at=effective_at)
-    return happened(fact, place | shared | content)
+    return happened(fact, {**place, **common(now=now, by=by, effective_at=effective_at), **content})

@@ -15,7 +15,7 @@ from domain.bypass import (
 )
 from domain.refusals import Refusal
 from infra.bypass.convoy import Convoy
-from infra.bypass.notes import Notes, made
+from infra.bypass.notes import Notes
 from infra.bypass.sessions import Sessions
 from infra.clock import LedgerClock
 
@@ -49,25 +49,20 @@ class Uses:
         Raises:
             Unavailable: it could not be recorded, so it must not be allowed.
         """
-        now = self._clock.now()
-        minute = _minute(use, now)
+        minute = self._minute(use)
         if minute is not None and minute in self._counts:
             _, _, count = self._counts[minute]
             self._counts[minute] = (use, by, count + 1)
             return None
         position = await self._convoy.append(
-            made(
-                BypassUsed,
-                stream=BYPASS_USES_STREAM,
-                by=by,
-                now=now,
-                org=use.org,
-                key=use.key,
-                denied_by=use.denied_by,
-                permission=use.permission,
-                route=use.route,
-                session_id=use.session_id,
-            )
+            BypassUsed,
+            by=by,
+            org=use.org,
+            key=use.key,
+            denied_by=use.denied_by,
+            permission=use.permission,
+            route=use.route,
+            session_id=use.session_id,
         )
         if minute is not None:
             self._counts.setdefault(minute, (use, by, 0))
@@ -76,17 +71,13 @@ class Uses:
     async def refuse(self, use: Use, *, why: str, by: Provenance) -> None:
         """Record that a super admin was denied what may not be bypassed."""
         await self._convoy.append(
-            made(
-                BypassRefused,
-                stream=BYPASS_USES_STREAM,
-                by=by,
-                now=self._clock.now(),
-                org=use.org,
-                key=use.key,
-                denied_by=use.denied_by,
-                route=use.route,
-                why=why,
-            )
+            BypassRefused,
+            by=by,
+            org=use.org,
+            key=use.key,
+            denied_by=use.denied_by,
+            route=use.route,
+            why=why,
         )
 
     def start(self) -> None:
@@ -123,18 +114,17 @@ class Uses:
                 )
             del self._counts[minute]
 
+    def _minute(self, use: Use) -> Minute | None:
+        if use.session_id is None:
+            return None
+        return use.session_id, use.key, use.route, _whole_minute(self._clock.now())
+
     async def _keep_up(self) -> None:
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             with contextlib.suppress(Refusal):  # the database is away: what is due stays due
                 await self.write_counts(before=_whole_minute(self._clock.now()))
                 await self._sessions.expire()
-
-
-def _minute(use: Use, now: datetime) -> Minute | None:
-    if use.session_id is None:
-        return None
-    return use.session_id, use.key, use.route, _whole_minute(now)
 
 
 def _whole_minute(at: datetime) -> datetime:
