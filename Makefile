@@ -8,10 +8,11 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 PORT ?= 8000
 JOBS ?= 4
 SOAK ?= 100
+ROUNDS ?= 20
 PYTHON := python3.13 python3.12 python3.11 python3
 UV_VERSION := 0.13.9
 
-.PHONY: help venv run test check lint soak bench lock clean
+.PHONY: help venv run test check lint soak bench drill lock clean
 
 help: ## this list
 	@echo 'make <target>, one of:'
@@ -39,6 +40,9 @@ lint: venv ## style, format, types and the rule of the rooms
 
 bench: venv ## measure the speed against its targets
 	@.venv/bin/python -m infra.bench
+
+drill: venv ## turn the kill switch until every process has obeyed, timed (ROUNDS=20)
+	@.venv/bin/python -m infra.drill --rounds '$(ROUNDS)'
 
 lock: ## renew requirements.lock, keeping its versions (UPGRADE=1 takes the latest)
 	@set -eu; scratch=$$(mktemp -d); trap 'rm -rf "$$scratch"' EXIT; \

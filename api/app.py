@@ -36,6 +36,7 @@ from api.routes import (
     pending,
     refresh,
     rollout,
+    rollout_messages,
     testing,
     watch,
 )
@@ -92,6 +93,9 @@ def create_app(
     app.include_router(pending.router, responses=documented(Problem, 401, 403, 404, 422, 503))
     app.include_router(integrity.router, responses=documented(Problem, 401, 403, 404, 422, 503))
     app.include_router(rollout.router, responses=documented(Problem, 401, 403, 404, 409, 422, 503))
+    app.include_router(
+        rollout_messages.router, responses=documented(Problem, 401, 403, 404, 422, 503)
+    )
     app.include_router(
         decisions.router, responses=documented(Problem, 400, 401, 403, 404, 409, 413, 422, 503)
     )

@@ -1,12 +1,13 @@
 """The rollout plan as data: each step with its goals, tasks, criteria and what it sets.
 
-Source: `rollout-plan.md`, "Rollout Phases", "Communication Plan" and "Sign-off".
+Source: `rollout-plan.md`, "Rollout Phases" and "Sign-off".
 """
 
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from domain.gating import EVERYBODY, Mode
+from domain.messages import EARLY_ACCESS, POST_ROLLOUT, PRE_ROLLOUT, Message
 
 Role = Literal[
     "engineering_lead", "product_manager", "devops_lead", "support_lead", "security_lead"
@@ -19,15 +20,6 @@ ANSWERS_FOR: dict[Role, str] = {
     "support_lead": "team training, escalation procedures",
     "security_lead": "audit logging, bypass controls",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
-    """What customers are told, whom, and where; written once, sent by somebody else's tool."""
-
-    audience: str
-    text: str
-    channels: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,39 +40,6 @@ class Step:
     rollback_triggers: tuple[str, ...] = ()
     message: Message | None = None
 
-
-PRE_ROLLOUT = Message(
-    audience="all users",
-    text=(
-        "We're rolling out improved module management that will give you more control over your "
-        "feature access. No action required on your part."
-    ),
-    channels=("in-app notification", "email to admin users", "documentation update"),
-)
-EARLY_ACCESS = Message(
-    audience="early adopter organisations",
-    text=(
-        "Your organization has been selected for early access to our new module management "
-        "system. If you experience any issues, please contact support."
-    ),
-    channels=("direct email to org admins", "in-app notification", "support team briefed"),
-)
-POST_ROLLOUT = Message(
-    audience="all users",
-    text=(
-        "Module management system is now live for all organizations. Visit Settings > Modules to "
-        "manage your features."
-    ),
-    channels=("in-app announcement", "email to admin users", "blog post or changelog"),
-)
-ROLLBACK = Message(
-    audience="affected users, or all",
-    text=(
-        "We temporarily disabled a new feature due to technical issues. Your service is "
-        "unaffected. We'll notify you when it's re-enabled."
-    ),
-    channels=("in-app notification", "email if the impact is significant", "status page"),
-)
 
 _GRADUAL_CRITERIA = (
     "less than 0.1 % unexpected 403 errors",

@@ -14,6 +14,7 @@ from api.instants import KnownPoint
 from api.orders import IdempotencyKey, command_id_of, etag_of, provenance
 from api.parts import ApiParts, Parts
 from api.render_history import recorded
+from api.render_messages import CohortUnnamed
 from api.render_rollout import rollout_state, ruling
 from api.rollout_bodies import (
     AdvanceBody,
@@ -35,7 +36,6 @@ from api.tokens import Principal
 from domain.actors import LONGEST_REASON
 from domain.ids import org_id, org_json
 from domain.instants import iso
-from domain.refusals import Unacceptable
 from domain.steering import Steered
 
 router = APIRouter(prefix="/api/v1/admin/rollout", tags=["rollout"])
@@ -51,15 +51,6 @@ CHANGES: dict[str, type[RolloutBody]] = {
     "sign-off": SignOffBody,
 }
 _ALERTS = UUID("6d7c1b1e-1c57-4ac0-8a5f-0c7b8d0e9a61")  # never rename: command ids derive from it
-
-
-class CohortUnnamed(Unacceptable):
-    """A cohort is a percentage or a tag, one of the two."""
-
-    code = "cohort_unnamed"
-
-    def __init__(self) -> None:
-        super().__init__("Name the cohort by either 'percent' or 'tag'.")
 
 
 @router.get("", response_model=RolloutState)

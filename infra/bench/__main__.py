@@ -14,6 +14,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from infra import loops
 from infra.bench import machine, report
 from infra.bench.appending import append
+from infra.bench.bypassing import bypass
 from infra.bench.checking import check
 from infra.bench.commanding import command
 from infra.bench.deciding import decision
@@ -30,6 +31,7 @@ from infra.bench.rebuilding import rebuild
 PARTS: dict[str, Callable[[Ground], Coroutine[Any, Any, list[Figure]]]] = {
     "append": append,
     "command": command,
+    "bypass": bypass,
     "import": legacy_import,
     "map": full_map,
     "decision": decision,

@@ -5,7 +5,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
@@ -20,20 +21,25 @@ _GONE_WITHIN = 15
 
 
 @contextmanager
-def serving(what: str, settings: Settings) -> Iterator[int]:
+def serving(what: str, settings: Settings, *, log: Path | None = None) -> Iterator[int]:
     """The port of a server that answers; it is stopped at the end.
 
     The settings go in by standard input, where no list of processes shows them. It closes when
     this process ends, however it ends, and then the server stops, too. It has a session of its
-    own, so that Ctrl-C reaches only the benchmark, which stops things in order.
+    own, so that Ctrl-C reaches only the benchmark, which stops things in order. What it complains
+    of goes to `log` where there is one.
     """
-    with subprocess.Popen(
-        [sys.executable, "-m", __name__, what],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as child:
+    with ExitStack() as stack:
+        child = stack.enter_context(
+            subprocess.Popen(
+                [sys.executable, "-m", __name__, what],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stack.enter_context(log.open("a")) if log else None,
+                text=True,
+                start_new_session=True,
+            )
+        )
         watchdog = threading.Timer(_READY_WITHIN, child.kill)
         try:
             assert child.stdin is not None
@@ -43,7 +49,8 @@ def serving(what: str, settings: Settings) -> Iterator[int]:
             child.stdin.flush()
             said = child.stdout.readline()
             if not said.strip():
-                raise RuntimeError(f"the server '{what}' did not start; see its output above")
+                why = log.read_text()[-2_000:] if log else "see its output above"
+                raise RuntimeError(f"the server '{what}' did not start; {why}")
             watchdog.cancel()
             yield int(said)
         finally:

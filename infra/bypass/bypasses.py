@@ -4,7 +4,9 @@ from collections.abc import Callable, Collection
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
+from domain.bypass import BYPASS_USES_STREAM
 from domain.catalog import Key, module_of
+from infra.bypass.convoy import Convoy
 from infra.bypass.notes import Notes
 from infra.bypass.sessions import Sessions
 from infra.bypass.uses import Uses
@@ -31,7 +33,8 @@ class Bypasses:
     ) -> None:
         self.notes = Notes(journal)
         self.sessions = Sessions(self.notes, clock=clock, reading=reading)
-        self.uses = Uses(self.notes, sessions=self.sessions, clock=clock)
+        self.convoy = Convoy(journal, stream=BYPASS_USES_STREAM, clock=clock)
+        self.uses = Uses(self.notes, self.convoy, sessions=self.sessions, clock=clock)
         self._allowed = allowed
         self._never = frozenset(never)
 

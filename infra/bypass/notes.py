@@ -1,11 +1,12 @@
 """Appends the facts of the bypass to streams of their own."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from domain.actors import Provenance
-from domain.facts import LedgerEvent, common
+from domain.facts import Fact, LedgerEvent, common, happened
 from domain.ids import Stream, uuid7
 from infra.store.append import Append, Appended
 from infra.store.journal import Journal
@@ -36,12 +37,16 @@ class Notes:
         Raises:
             Unavailable: it could not be recorded, or that could not be found out.
         """
-        place: dict[str, Any] = {
-            "originator_id": stream,
-            "originator_version": 0 if expected is None else expected + 1,
-        }
-        shared = common(now=now, by=by, effective_at=effective_at or now)
-        noted = fact(**place, **shared, **content)
+        version = 0 if expected is None else expected + 1
+        noted = made(
+            fact,
+            stream=stream,
+            version=version,
+            by=by,
+            now=now,
+            effective_at=effective_at,
+            content=content,
+        )
         return await self._journal.append(
             Append(
                 command_id=command_id or uuid7(now),
@@ -50,3 +55,18 @@ class Notes:
                 events=[(noted.event_id, self._mapper.to_stored_event(noted))],
             )
         )
+
+
+def made(
+    fact: type[Fact],
+    *,
+    stream: Stream,
+    by: Provenance,
+    now: datetime,
+    version: int = 0,
+    content: Mapping[str, Any],
+    effective_at: datetime | None = None,
+) -> Fact:
+    """A fact of the bypass; the database gives the version where any will do."""
+    place = {"originator_id": stream, "originator_version": version}
+    return happened(fact, {**place, **common(now=now, by=by, effective_at=effective_at), **content})

@@ -14,6 +14,7 @@ from domain.bypass import (
     Use,
 )
 from domain.refusals import Refusal
+from infra.bypass.convoy import Convoy
 from infra.bypass.notes import Notes
 from infra.bypass.sessions import Sessions
 from infra.clock import LedgerClock
@@ -31,8 +32,11 @@ class Uses:
     allowed; further ones in that minute are counted, and the count follows into the log.
     """
 
-    def __init__(self, notes: Notes, *, sessions: Sessions, clock: LedgerClock) -> None:
+    def __init__(
+        self, notes: Notes, convoy: Convoy, *, sessions: Sessions, clock: LedgerClock
+    ) -> None:
         self._notes = notes
+        self._convoy = convoy
         self._sessions = sessions
         self._clock = clock
         self._counts: dict[Minute, tuple[Use, Provenance, int]] = {}
@@ -45,17 +49,14 @@ class Uses:
         Raises:
             Unavailable: it could not be recorded, so it must not be allowed.
         """
-        now = self._clock.now()
-        minute = _minute(use, now)
+        minute = self._minute(use)
         if minute is not None and minute in self._counts:
             _, _, count = self._counts[minute]
             self._counts[minute] = (use, by, count + 1)
             return None
-        appended = await self._notes.write(
+        position = await self._convoy.append(
             BypassUsed,
-            stream=BYPASS_USES_STREAM,
             by=by,
-            now=now,
             org=use.org,
             key=use.key,
             denied_by=use.denied_by,
@@ -65,15 +66,13 @@ class Uses:
         )
         if minute is not None:
             self._counts.setdefault(minute, (use, by, 0))
-        return appended.first_position
+        return position
 
     async def refuse(self, use: Use, *, why: str, by: Provenance) -> None:
         """Record that a super admin was denied what may not be bypassed."""
-        await self._notes.write(
+        await self._convoy.append(
             BypassRefused,
-            stream=BYPASS_USES_STREAM,
             by=by,
-            now=self._clock.now(),
             org=use.org,
             key=use.key,
             denied_by=use.denied_by,
@@ -115,18 +114,17 @@ class Uses:
                 )
             del self._counts[minute]
 
+    def _minute(self, use: Use) -> Minute | None:
+        if use.session_id is None:
+            return None
+        return use.session_id, use.key, use.route, _whole_minute(self._clock.now())
+
     async def _keep_up(self) -> None:
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             with contextlib.suppress(Refusal):  # the database is away: what is due stays due
                 await self.write_counts(before=_whole_minute(self._clock.now()))
                 await self._sessions.expire()
-
-
-def _minute(use: Use, now: datetime) -> Minute | None:
-    if use.session_id is None:
-        return None
-    return use.session_id, use.key, use.route, _whole_minute(now)
 
 
 def _whole_minute(at: datetime) -> datetime:

@@ -83,6 +83,7 @@ async def test_with_the_database_gone_nobody_is_let_in(
         async with started(settings, through(proxy, database)) as parts:
             hasty = Hasty(
                 parts.bypasses.notes,
+                parts.bypasses.convoy,
                 sessions=parts.bypasses.sessions,
                 clock=parts.clock,
             )

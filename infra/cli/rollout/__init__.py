@@ -3,6 +3,7 @@
 import click
 
 from infra.cli.rollout.changes import advance, kill, resume, rollback, set_rules, sign_off
+from infra.cli.rollout.messages import messages
 from infra.cli.rollout.reads import cohort, history, status
 from infra.cli.usage import example
 
@@ -27,6 +28,7 @@ for _command in (
     sign_off,
     advance,
     cohort,
+    messages,
     history,
 ):
     rollout.add_command(_command)

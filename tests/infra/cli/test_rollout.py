@@ -1,5 +1,6 @@
 """`entitlements rollout`: the walk through the plan, and going back."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -72,3 +73,15 @@ def test_this_machine_is_switched_without_a_ledger(tmp_path: Path) -> None:
     shell("rollout", "kill", "--here", "--reason", REASON)
     assert (tmp_path / "gating").read_text() == "off\n"
     assert shell.json("rollout", "resume", "--here", "--reason", REASON)["gating"] == "on"
+
+
+def test_a_cohort_is_told_by_somebody_elses_tool(shell: Shell) -> None:
+    """A line for each organisation, as a table or as JSON."""
+    org = shell.new_org(name="+1 Acme")
+    words = ("rollout", "messages", "--template", "early-access", "--percent", "100")
+    header, line = shell(*words).stdout.splitlines()
+    assert header == "org_id,org_name,cohort,subject,body"
+    assert line.startswith(f"{org},'+1 Acme,100 %,Your early access")
+    told = json.loads(shell(*words, "--format", "jsonl").stdout)
+    assert (told["org_id"], told["org_name"]) == (org, "+1 Acme")
+    shell("rollout", "messages", "--template", "rollback", code=2)
