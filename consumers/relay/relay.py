@@ -169,7 +169,9 @@ class Relay:
         batch = await self._batch(page, cursor)
         if batch.messages or batch.republished != cursor.republished:
             cursor = await self._published(batch, cursor)
-        if self._monotonic() - self._beaten >= BEAT_SECONDS and page.whole:
+        due = self._monotonic() - self._beaten >= BEAT_SECONDS
+        # A heartbeat says that everything is told; another catalog is with the first org after it.
+        if due and page.whole and not batch.everybody:
             cursor = await self._beat(page, cursor)
         self.standing, self.problem, self._pause = "publishing", None, _PAUSE_SECONDS
         self.position = cursor.position
