@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 from uuid import uuid4
 
 from consumers.invalidation.invalidation import Invalidation, Listener
@@ -63,8 +64,16 @@ def relay(settings: Settings, servers: str, *, dial: Dial) -> Relay:
     )
 
 
+class Propagation(NamedTuple):
+    """What carries changes out of this process, and what brings them in."""
+
+    servers: str
+    relay: Relay
+    hearing: Invalidation
+
+
 @asynccontextmanager
-async def propagating(parts: Parts) -> AsyncIterator[None]:
+async def propagating(parts: Parts) -> AsyncIterator[Propagation | None]:
     """Run the relay and hear of changes through Kafka too, while the block runs.
 
     The feed inside PostgreSQL stays on: it is what still tells of changes when Kafka cannot, and
@@ -72,7 +81,7 @@ async def propagating(parts: Parts) -> AsyncIterator[None]:
     """
     servers = broker_of(parts.settings)
     if servers is None:
-        yield
+        yield None
         return
     listener = Listener(parts.ears, now=parts.clock.now, monotonic=time.monotonic)
     topic = topics_of(parts.settings).state
@@ -82,7 +91,7 @@ async def propagating(parts: Parts) -> AsyncIterator[None]:
     carrying.start()
     parts.ears.hearing.append(hearing.current)
     try:
-        yield
+        yield Propagation(servers, carrying, hearing)
     finally:
         parts.ears.hearing.remove(hearing.current)
         await carrying.close()

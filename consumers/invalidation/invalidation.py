@@ -154,6 +154,7 @@ class Invalidation:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="invalidation", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
+        self.problem: str | None = None
 
     def start(self) -> None:
         """Begin; needs a running loop."""
@@ -171,14 +172,14 @@ class Invalidation:
         return self._listener.current()
 
     def _run(self) -> None:
-        problem = ""
         while not self._stopping.is_set():
             try:
                 self._consume()
             except (KafkaError, OSError, ValueError, KeyError) as error:
-                if str(error) != problem:
-                    log.warning("Kafka cannot be followed: %s: %s", type(error).__name__, error)
-                problem = str(error)
+                problem = f"{type(error).__name__}: {error}"
+                if problem != self.problem:
+                    log.warning("Kafka cannot be followed: %s", problem)
+                self.problem = problem
                 self._stopping.wait(_PAUSE_SECONDS)
 
     def _consume(self) -> None:
@@ -215,6 +216,7 @@ class Invalidation:
                 word for records in polled.values() for record in records if (word := _word(record))
             ]
             if words:
+                self.problem = None
                 self._tell(words)
 
     def _assign(
