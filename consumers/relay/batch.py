@@ -10,10 +10,12 @@ from consumers.relay.records import Before, Message, Renderer
 from consumers.topics import Topics
 from domain.effective import Lanes
 from domain.ids import CATALOG_STREAM, ROLLOUT_STREAM, OrgId, org_of
-from projections.outgoing import Event, LogAway, OutgoingLog, Page, State
+from projections.outgoing import Event, OutgoingLog, Page, State
 from projections.snapshot import Snapshots
 
 _MOST_KNOWN = 10_000  # orgs whose last published state is remembered
+
+_NOTHING = Lanes(grants={}, blocks=())
 
 log = logging.getLogger("entitlements.relay")
 
@@ -83,7 +85,7 @@ class Batches:
         causes |= _causes(page.events)
         states = await log.states(list(causes)) if causes and self._snapshots else []
         states = [state for state in states if not self._is_told(state, causes[state.org])]
-        befores = {s.org: await self._before(s, causes[s.org], log) for s in states}
+        befores = await self._befores({s.org: causes[s.org] for s in states}, log)
         messages = await in_thread(self._render, page, states, causes, befores)
         return Batch(
             messages=messages,
@@ -102,19 +104,24 @@ class Batches:
         known = self._known.get(state.org)
         return known is not None and cause.before is not None and known[0] >= state.version
 
-    async def _before(self, state: State, cause: Cause, log: OutgoingLog) -> Lanes | Before:
-        """What the org had when it was published last."""
-        if cause.before is None:
-            return "the same"
-        known = self._known.get(state.org)
-        if known is not None:
-            return known[1]
-        try:
-            return (await log.org_at(state.org, version=cause.before)).lanes
-        except LogAway:
-            raise
-        except Exception:  # a fact of a newer version, say: the state is right all the same
-            return "unknown"
+    async def _befores(
+        self, causes: Mapping[OrgId, Cause], log: OutgoingLog
+    ) -> dict[OrgId, Lanes | Before]:
+        """What each org had when it was published last."""
+        found: dict[OrgId, Lanes | Before] = {}
+        asked: dict[OrgId, int] = {}
+        for org, cause in causes.items():
+            if cause.before is None:
+                found[org] = "the same"
+            elif (known := self._known.get(org)) is not None:
+                found[org] = known[1]
+            elif cause.before == 0:  # it is new
+                found[org] = _NOTHING
+            else:
+                asked[org] = cause.before
+        for org, then in (await log.orgs_at(asked)).items():
+            found[org] = then.lanes if then is not None else "unknown"
+        return found
 
     def _render(
         self,

@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 LEASE_SECONDS = 5.0
 BEAT_SECONDS = 1.0
-MOST_EVENTS = 1_000  # of one batch
+MOST_EVENTS = 2_000  # of one batch
 MOST_ORGS = 200  # of those published again, in one batch
 _PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 5.0
 
