@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Any, Literal, TypeVar
 
 from consumers.relay.batch import Batch, Batches
-from consumers.relay.publisher import Publisher, PublishFailed, with_marks
+from consumers.relay.publisher import Place, Publisher, PublishFailed, with_marks
 from consumers.relay.records import Message
 from consumers.topics import EVENTS_KEPT_DAYS, TopicMisconfigured
 from domain.ids import OrgId
@@ -217,11 +217,10 @@ class Relay:
             raise FenceLost
         assert self._publisher is not None
         try:
-            marks = await self._in_thread(self._publisher.publish, messages)
+            marks, strays = await self._in_thread(_publish, self._publisher, messages)
         except PublishFailed as error:
             self._batches.refuse(error.refused)
             raise
-        strays = await self._in_thread(self._publisher.foreign_orgs)
         self._waiting_orgs |= {OrgId(org): "republished" for org in strays}
         return cursor._replace(marks=with_marks(cursor.marks, marks))
 
@@ -245,3 +244,10 @@ class Relay:
         except asyncio.CancelledError:
             await asyncio.gather(running, return_exceptions=True)
             raise
+
+
+def _publish(
+    publisher: Publisher, messages: Sequence[Message]
+) -> tuple[dict[Place, tuple[int, int]], set[str]]:
+    """Send, and look who else has sent: both in one go, as each change of thread is a wait."""
+    return publisher.publish(messages), publisher.foreign_orgs()
