@@ -15,6 +15,8 @@ from infra.database import database
 from infra.propagation import broker_of, relay, topics_of
 from infra.restoring import Restored, restore_epoch
 from infra.settings import Settings
+from infra.sharing.opening import passing_on
+from infra.sharing.shared import SharedOrgs
 from infra.wiring import Dial, dialling, prepare_database
 from projections.feed import Feed
 
@@ -39,12 +41,15 @@ class Teller:
     def __init__(self, told: Told, *, clock: LedgerClock) -> None:
         self._told = told
         self._clock = clock
+        self.shared: SharedOrgs | None = None
 
     def told_time(self, now: datetime) -> None:
         self._clock.tell(now)
 
     def stream_moved(self, stream: str, *, version: int, position: int) -> None:
         org = org_of(stream)
+        if org is not None and self.shared is not None:
+            self.shared.moved(org, version=version)
         what = "org" if org is not None else stream
         self._told(what, {"org": org, "version": version, "position": position})
 
@@ -86,7 +91,10 @@ def carry(settings: Settings, *, told: Callable[[str], None]) -> None:
 
 
 def listen(settings: Settings, *, told: Told, began: Callable[[str | None], None]) -> None:
-    """Tell what moves until interrupted: through Kafka, or without one through PostgreSQL."""
+    """Tell what moves until interrupted: through Kafka, or without one through PostgreSQL.
+
+    Redis is told, too, where processes share a cache there.
+    """
     servers = broker_of(settings)
     clock = LedgerClock()
     teller = Teller(told, clock=clock)
@@ -95,23 +103,25 @@ def listen(settings: Settings, *, told: Told, began: Callable[[str | None], None
         topic = topics_of(settings).state
         listener = Listener(teller, now=clock.now, monotonic=time.monotonic)
         hearing = Invalidation(servers or "", topic=topic, listener=listener)
-        hearing.start()
-        try:
-            async with _until_interrupted() as over:
-                began(servers)
-                await over.wait()
-        finally:
-            await hearing.close()
+        async with passing_on(settings, teller):
+            hearing.start()
+            try:
+                async with _until_interrupted() as over:
+                    began(servers)
+                    await over.wait()
+            finally:
+                await hearing.close()
 
     async def through_postgres(dial: Dial) -> None:
         feed = Feed(dial, subscriber=teller, monotonic=time.monotonic, refresh=teller.refresh)
-        await feed.start()
-        try:
-            async with _until_interrupted() as over:
-                began(None)
-                await over.wait()
-        finally:
-            await feed.close()
+        async with passing_on(settings, teller):
+            await feed.start()
+            try:
+                async with _until_interrupted() as over:
+                    began(None)
+                    await over.wait()
+            finally:
+                await feed.close()
 
     if servers is not None:
         asyncio.run(through_kafka())

@@ -50,6 +50,11 @@ async def readiness(parts: Parts, propagation: Propagation | None = None) -> lis
         Check(name="views", ok=True, facts=dict.fromkeys(VIEWS, _NO_LAG) | following),
         _ticker(parts, wake),
         *([kafka_check(propagation, relay)] if propagation else []),
+        *(
+            [Check(name="shared_cache", ok=True, facts=parts.shared.facts())]
+            if parts.shared
+            else []
+        ),
         Check(
             name="orgs",
             ok=True,  # every other org is served as ever
