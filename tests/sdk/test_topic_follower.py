@@ -2,14 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from consumers.topics import Topics
 from entitlements_sdk import Entitlements
-from entitlements_sdk.kafka import TopicFollower
+from entitlements_sdk.kafka import FileStore, Receipts, Subscriber, TopicFollower
 from entitlements_sdk.kafka.beats import HEARD_WITHIN, Beats
 from infra.database import Database
 from infra.settings import Settings
@@ -17,7 +18,7 @@ from infra.tokens import sign_token
 from tests.conftest import SECRET
 from tests.live import LiveServer
 from tests.projections.fakes import HandClock
-from tests.sdk.topic import beat, gone, made, prefix_of, send, state
+from tests.sdk.topic import Told, beat, gone, made, prefix_of, send, state, subscribing
 from tests.sdk.waiting import comes_true, eventually
 
 pytestmark = [pytest.mark.anyio, pytest.mark.one_server]
@@ -38,6 +39,42 @@ def publishing(
     )
     with LiveServer(settings) as live:
         yield live
+
+
+async def test_a_subscriber_that_reports_is_not_behind(
+    publishing: LiveServer, kafka: str, topics: Topics, tmp_path: Path
+) -> None:
+    """And a ledger that is away holds it up in nothing."""
+    admin = publishing.as_role("super_admin")
+    org = {"id": 8, "name": "Eight", "reason": "a customer since today"}
+    assert admin.post("/api/v1/admin/orgs", json=org).status_code == 201
+    token = sign_token(publishing.settings, role="service", sub="erp")
+    receipts = Receipts(publishing.address, token=token, instance="a")
+    nowhere = Receipts("http://127.0.0.1:1", token=token)
+    told = Told()
+
+    def applied(epoch: int, versions: Mapping[str, int]) -> None:
+        nowhere(epoch, versions)
+        receipts(epoch, versions)
+
+    subscriber = Subscriber(
+        kafka,
+        told,
+        store=FileStore(tmp_path / "position"),
+        prefix=prefix_of(topics),
+        applied=applied,
+    )
+
+    def shown() -> Any:
+        return admin.get("/api/v1/orgs/8/propagation").json()
+
+    with subscribing(subscriber):
+        await eventually(lambda: shown()["subscribers"], "a receipt")
+    assert shown()["behind"] == []
+    assert shown()["published"] is True
+    assert shown()["subscribers"][0]["subscriber"] == "erp/a"
+    for each in (receipts, nowhere):
+        each.close()
 
 
 async def test_a_revocation_reaches_the_cache_through_the_topic(

@@ -6,6 +6,7 @@ own cache hear of changes through Kafka rather than through the ledger's `/watch
 
 from entitlements_sdk.kafka.follower import TopicFollower
 from entitlements_sdk.kafka.news import News, OrgChanged, OrgGone, StartOver, Version
+from entitlements_sdk.kafka.receipts import Receipts
 from entitlements_sdk.kafka.stores import FileStore, Progress, Step, Store
 from entitlements_sdk.kafka.subscriber import Subscriber
 
@@ -15,6 +16,7 @@ __all__ = [
     "OrgChanged",
     "OrgGone",
     "Progress",
+    "Receipts",
     "StartOver",
     "Step",
     "Store",

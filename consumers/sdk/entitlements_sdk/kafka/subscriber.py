@@ -30,6 +30,7 @@ _KEEP_EVERY = 30.0  # seconds, for a position at which nothing but heartbeats ca
 _log = logging.getLogger("entitlements_sdk")
 
 Handler = Callable[[News], None]
+Applied = Callable[[int, Mapping[str, int]], None]
 
 
 class Subscriber:
@@ -42,6 +43,7 @@ class Subscriber:
         store: where to keep how far it has come.
         prefix: put before the topic's name, as `LEDGER_TOPIC_PREFIX` of the ledger is.
         options: further settings of kafka-python's consumer, e.g. `{"security_protocol": "SSL"}`.
+        applied: hears of what was kept, by epoch and org; `Receipts` tells the ledger.
     """
 
     def __init__(
@@ -52,12 +54,14 @@ class Subscriber:
         store: Store,
         prefix: str = "",
         options: Mapping[str, Any] | None = None,
+        applied: Applied | None = None,
     ) -> None:
         self._connect: Callable[[], Topic] = lambda: Topic(
             servers, prefix=prefix, options=options or {}
         )
         self._handler = handler
         self._store = store
+        self._applied = applied
         self._progress = Progress()
         self._beats = Beats(monotonic=time.monotonic)
         self._ends: dict[int, int] = {}
@@ -173,6 +177,9 @@ class Subscriber:
         if told or anew or (read and rested):
             self._handle(told, step)
         self._progress.take(step)
+        if self._applied is not None:
+            found = {each.org: each.version.org for each in told if isinstance(each, OrgChanged)}
+            self._applied(epoch, found)
         if told or not self._refused:
             self._problem, self._pause, self._refused = "", _PAUSE_SECONDS, False
 
