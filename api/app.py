@@ -21,6 +21,7 @@ from api.parts import ApiParts
 from api.quick import QuickLane
 from api.routes import (
     admin,
+    asyncapi,
     audit,
     batches,
     bypass,
@@ -111,6 +112,7 @@ def create_app(
     for spoken in (authzen, authzen_search):
         app.include_router(spoken.router, responses=documented(str, 400, 401, 403, 413, 503))
     app.include_router(operations.router)
+    app.include_router(asyncapi.router)
     if test_clock:
         app.include_router(testing.router, responses=documented(Problem, 401, 403, 422, 503))
     return app
