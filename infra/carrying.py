@@ -12,6 +12,8 @@ from consumers.invalidation.invalidation import Invalidation, Listener
 from domain.ids import OrgId, org_of
 from infra.clock import LedgerClock
 from infra.database import database
+from infra.metrics.page import page
+from infra.metrics.propagated import invalidations
 from infra.propagation import broker_of, relay, topics_of
 from infra.restoring import Restored, restore_epoch
 from infra.settings import Settings
@@ -19,6 +21,7 @@ from infra.sharing.opening import passing_on
 from infra.sharing.shared import SharedOrgs
 from infra.wiring import Dial, dialling, prepare_database
 from projections.feed import Feed
+from projections.tallies import Tallies
 
 T = TypeVar("T")
 Told = Callable[[str, dict[str, object]], None]
@@ -61,11 +64,14 @@ class Teller:
         self._told("refresh", {"org": org, "version": None, "position": None})
 
 
-def carry(settings: Settings, *, told: Callable[[str], None]) -> None:
+def carry(
+    settings: Settings, *, told: Callable[[str], None], metrics_port: int | None = None
+) -> None:
     """Run the relay until interrupted; `told` hears of every change of what it does.
 
     Raises:
         NoBroker: there is nothing to carry to.
+        PageUnavailable: the port for metrics is taken.
     """
     servers = broker_of(settings)
     if servers is None:
@@ -73,10 +79,11 @@ def carry(settings: Settings, *, told: Callable[[str], None]) -> None:
 
     async def run(dial: Dial) -> None:
         told(f"Publishing to {servers}.")
-        carrying = relay(settings, servers, dial=dial)
+        tallies = Tallies()
+        carrying = relay(settings, servers, dial=dial, tallies=tallies)
         carrying.start()
         try:
-            async with _until_interrupted() as over:
+            async with page(tallies, port=metrics_port), _until_interrupted() as over:
                 said = None
                 while not over.is_set():
                     now = (carrying.standing, carrying.problem)
@@ -90,7 +97,13 @@ def carry(settings: Settings, *, told: Callable[[str], None]) -> None:
     _over_database(settings, run)
 
 
-def listen(settings: Settings, *, told: Told, began: Callable[[str | None], None]) -> None:
+def listen(
+    settings: Settings,
+    *,
+    told: Told,
+    began: Callable[[str | None], None],
+    metrics_port: int | None = None,
+) -> None:
     """Tell what moves until interrupted: through Kafka, or without one through PostgreSQL.
 
     Redis is told, too, where processes share a cache there.
@@ -101,9 +114,11 @@ def listen(settings: Settings, *, told: Told, began: Callable[[str | None], None
 
     async def through_kafka() -> None:
         topic = topics_of(settings).state
-        listener = Listener(teller, now=clock.now, monotonic=time.monotonic)
+        tallies = Tallies()
+        took = invalidations(tallies)
+        listener = Listener(teller, now=clock.now, monotonic=time.monotonic, took=took)
         hearing = Invalidation(servers or "", topic=topic, listener=listener)
-        async with passing_on(settings, teller):
+        async with passing_on(settings, teller), page(tallies, port=metrics_port):
             hearing.start()
             try:
                 async with _until_interrupted() as over:

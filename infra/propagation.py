@@ -14,10 +14,12 @@ from consumers.relay.publisher import Publisher
 from consumers.relay.relay import Relay
 from consumers.topics import Topics
 from infra.kafka.embedded import EmbeddedKafka, running_at
+from infra.metrics.propagated import dead_letters, invalidations
 from infra.settings import Settings
 from infra.store.mapper import read_fact
 from infra.wiring import Dial, Parts
 from projections.outgoing import OutgoingLog
+from projections.tallies import Tallies
 
 WATCH = "entitlements invalidate"
 
@@ -54,11 +56,11 @@ def publisher(settings: Settings, servers: str) -> Callable[[], Publisher]:
     return partial(Publisher, servers, topics_of(settings), partitions=settings.kafka_partitions)
 
 
-def relay(settings: Settings, servers: str, *, dial: Dial) -> Relay:
+def relay(settings: Settings, servers: str, *, dial: Dial, tallies: Tallies) -> Relay:
     """A candidate for the relay."""
     return Relay(
         OutgoingLog(dial, holder=uuid4(), read_fact=read_fact),
-        batches=Batches(topics_of(settings)),
+        batches=Batches(topics_of(settings), died=dead_letters(tallies)),
         open_publisher=publisher(settings, servers),
         monotonic=time.monotonic,
     )
@@ -73,7 +75,9 @@ class Propagation(NamedTuple):
 
 
 @asynccontextmanager
-async def propagating(parts: Parts) -> AsyncIterator[Propagation | None]:
+async def propagating(
+    parts: Parts, tallies: Tallies | None = None
+) -> AsyncIterator[Propagation | None]:
     """Run the relay and hear of changes through Kafka too, while the block runs.
 
     The feed inside PostgreSQL stays on: it is what still tells of changes when Kafka cannot, and
@@ -83,10 +87,13 @@ async def propagating(parts: Parts) -> AsyncIterator[Propagation | None]:
     if servers is None:
         yield None
         return
-    listener = Listener(parts.ears, now=parts.clock.now, monotonic=time.monotonic)
+    tallies = Tallies() if tallies is None else tallies
+    listener = Listener(
+        parts.ears, now=parts.clock.now, monotonic=time.monotonic, took=invalidations(tallies)
+    )
     topic = topics_of(parts.settings).state
     hearing = Invalidation(servers, topic=topic, listener=listener)
-    carrying = relay(parts.settings, servers, dial=parts.dial)
+    carrying = relay(parts.settings, servers, dial=parts.dial, tallies=tallies)
     hearing.start()
     carrying.start()
     parts.ears.hearing.append(hearing.current)

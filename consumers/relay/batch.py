@@ -41,10 +41,17 @@ class Cause(NamedTuple):
 
 
 class Batches:
-    """Makes batches of one ledger, and remembers which state of each org went out last."""
+    """Makes batches of one ledger, and remembers which state of each org went out last.
 
-    def __init__(self, topics: Topics) -> None:
+    Args:
+        died: hears how many dead letters there are in a batch that has some.
+    """
+
+    def __init__(
+        self, topics: Topics, *, died: Callable[[int], None] = lambda number: None
+    ) -> None:
         self._topics = topics
+        self._died = died
         self._renderer = Renderer(topics)
         self._known: OrderedDict[OrgId, tuple[int, Lanes]] = OrderedDict()
         self._snapshots: Snapshots | None = None
@@ -138,6 +145,8 @@ class Batches:
         for message in dead:
             log.error("A dead letter was written: %s", dict(message.headers))
         self.dead_letters += len(dead)
+        if dead:
+            self._died(len(dead))
         return messages
 
     def _state(self, page: Page, state: State, cause: Cause, before: Lanes | Before) -> Message:
