@@ -21,6 +21,7 @@ from api.parts import ApiParts
 from api.quick import QuickLane
 from api.routes import (
     admin,
+    asyncapi,
     audit,
     batches,
     bypass,
@@ -34,6 +35,7 @@ from api.routes import (
     modules,
     operations,
     pending,
+    propagation,
     refresh,
     rollout,
     rollout_messages,
@@ -104,6 +106,9 @@ def create_app(
     )
     app.include_router(watch.router, responses=documented(Problem, 401, 403, 422, 503))
     app.include_router(refresh.router, responses=documented(Problem, 401, 403, 404, 422, 503))
+    app.include_router(
+        propagation.router, responses=documented(Problem, 401, 403, 404, 413, 422, 503)
+    )
     for spoken in (flags, flag_events):
         app.include_router(
             spoken.router, responses=documented(Failure, 400, 401, 403, 404, 413, 503)
@@ -111,6 +116,7 @@ def create_app(
     for spoken in (authzen, authzen_search):
         app.include_router(spoken.router, responses=documented(str, 400, 401, 403, 413, 503))
     app.include_router(operations.router)
+    app.include_router(asyncapi.router)
     if test_clock:
         app.include_router(testing.router, responses=documented(Problem, 401, 403, 422, 503))
     return app

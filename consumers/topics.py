@@ -1,8 +1,9 @@
 """The topics: their names, how each is kept, and a clear word when one exists otherwise."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
@@ -53,6 +54,14 @@ class Topics:
         }
 
 
+class TopicsFound(NamedTuple):
+    """The topics as a broker has them: partitions by name, and those kept in a way that loses."""
+
+    partitions: Mapping[str, int]
+    missing: list[str]
+    misconfigured: list[TopicMisconfigured]
+
+
 def ensure_topics(servers: str, topics: Topics, *, partitions: int, timeout_ms: int) -> None:
     """Create the topics that are missing, and look at those that are there.
 
@@ -60,10 +69,7 @@ def ensure_topics(servers: str, topics: Topics, *, partitions: int, timeout_ms: 
         TopicMisconfigured: one is cleaned up in a way that loses what it is for.
         kafka.errors.KafkaError: the broker cannot be asked.
     """
-    admin = KafkaAdminClient(
-        bootstrap_servers=servers, bootstrap_timeout_ms=timeout_ms, request_timeout_ms=timeout_ms
-    )
-    try:
+    with _asking(servers, timeout_ms=timeout_ms) as admin:
         wanted = topics.settings()
         there = set(admin.list_topics())
         missing: dict[str, dict[str, Any]] = {
@@ -73,7 +79,35 @@ def ensure_topics(servers: str, topics: Topics, *, partitions: int, timeout_ms: 
         }
         if missing:
             _create(admin, missing)
-        _check(admin, {name: wanted[name] for name in wanted if name in there})
+        for problem in _problems(admin, {name: wanted[name] for name in wanted if name in there}):
+            raise problem
+
+
+def look_at_topics(servers: str, topics: Topics, *, timeout_ms: int) -> TopicsFound:
+    """How the broker keeps the topics; changes nothing.
+
+    Raises:
+        kafka.errors.KafkaError: the broker cannot be asked.
+    """
+    with _asking(servers, timeout_ms=timeout_ms) as admin:
+        wanted = topics.settings()
+        names = set(admin.list_topics())
+        there = {name: wanted[name] for name in wanted if name in names}
+        described = admin.describe_topics(list(there)) if there else []
+        return TopicsFound(
+            partitions={each["name"]: len(each["partitions"]) for each in described},
+            missing=[name for name in wanted if name not in there],
+            misconfigured=list(_problems(admin, there)),
+        )
+
+
+@contextmanager
+def _asking(servers: str, *, timeout_ms: int) -> Iterator[KafkaAdminClient]:
+    admin = KafkaAdminClient(
+        bootstrap_servers=servers, bootstrap_timeout_ms=timeout_ms, request_timeout_ms=timeout_ms
+    )
+    try:
+        yield admin
     finally:
         admin.close()
 
@@ -85,7 +119,9 @@ def _create(admin: KafkaAdminClient, missing: Mapping[str, Mapping[str, Any]]) -
         admin.wait_for_topics(list(missing))
 
 
-def _check(admin: KafkaAdminClient, wanted: Mapping[str, Mapping[str, str]]) -> None:
+def _problems(
+    admin: KafkaAdminClient, wanted: Mapping[str, Mapping[str, str]]
+) -> Iterator[TopicMisconfigured]:
     if not wanted:
         return
     resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in wanted]
@@ -94,6 +130,6 @@ def _check(admin: KafkaAdminClient, wanted: Mapping[str, Mapping[str, str]]) -> 
         for topic, settings in configs.items():
             policy = settings.get(_CLEANUP, {}).get("value")
             if policy is not None and policy != wanted[topic][_CLEANUP]:
-                raise TopicMisconfigured(
+                yield TopicMisconfigured(
                     topic, setting=_CLEANUP, found=policy, wanted=wanted[topic][_CLEANUP]
                 )

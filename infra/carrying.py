@@ -12,11 +12,16 @@ from consumers.invalidation.invalidation import Invalidation, Listener
 from domain.ids import OrgId, org_of
 from infra.clock import LedgerClock
 from infra.database import database
+from infra.metrics.page import page
+from infra.metrics.propagated import invalidations
 from infra.propagation import broker_of, relay, topics_of
 from infra.restoring import Restored, restore_epoch
 from infra.settings import Settings
+from infra.sharing.opening import passing_on
+from infra.sharing.shared import SharedOrgs
 from infra.wiring import Dial, dialling, prepare_database
 from projections.feed import Feed
+from projections.tallies import Tallies
 
 T = TypeVar("T")
 Told = Callable[[str, dict[str, object]], None]
@@ -39,12 +44,15 @@ class Teller:
     def __init__(self, told: Told, *, clock: LedgerClock) -> None:
         self._told = told
         self._clock = clock
+        self.shared: SharedOrgs | None = None
 
     def told_time(self, now: datetime) -> None:
         self._clock.tell(now)
 
     def stream_moved(self, stream: str, *, version: int, position: int) -> None:
         org = org_of(stream)
+        if org is not None and self.shared is not None:
+            self.shared.moved(org, version=version)
         what = "org" if org is not None else stream
         self._told(what, {"org": org, "version": version, "position": position})
 
@@ -56,11 +64,14 @@ class Teller:
         self._told("refresh", {"org": org, "version": None, "position": None})
 
 
-def carry(settings: Settings, *, told: Callable[[str], None]) -> None:
+def carry(
+    settings: Settings, *, told: Callable[[str], None], metrics_port: int | None = None
+) -> None:
     """Run the relay until interrupted; `told` hears of every change of what it does.
 
     Raises:
         NoBroker: there is nothing to carry to.
+        PageUnavailable: the port for metrics is taken.
     """
     servers = broker_of(settings)
     if servers is None:
@@ -68,10 +79,11 @@ def carry(settings: Settings, *, told: Callable[[str], None]) -> None:
 
     async def run(dial: Dial) -> None:
         told(f"Publishing to {servers}.")
-        carrying = relay(settings, servers, dial=dial)
+        tallies = Tallies()
+        carrying = relay(settings, servers, dial=dial, tallies=tallies)
         carrying.start()
         try:
-            async with _until_interrupted() as over:
+            async with page(tallies, port=metrics_port), _until_interrupted() as over:
                 said = None
                 while not over.is_set():
                     now = (carrying.standing, carrying.problem)
@@ -85,33 +97,46 @@ def carry(settings: Settings, *, told: Callable[[str], None]) -> None:
     _over_database(settings, run)
 
 
-def listen(settings: Settings, *, told: Told, began: Callable[[str | None], None]) -> None:
-    """Tell what moves until interrupted: through Kafka, or without one through PostgreSQL."""
+def listen(
+    settings: Settings,
+    *,
+    told: Told,
+    began: Callable[[str | None], None],
+    metrics_port: int | None = None,
+) -> None:
+    """Tell what moves until interrupted: through Kafka, or without one through PostgreSQL.
+
+    Redis is told, too, where processes share a cache there.
+    """
     servers = broker_of(settings)
     clock = LedgerClock()
     teller = Teller(told, clock=clock)
 
     async def through_kafka() -> None:
         topic = topics_of(settings).state
-        listener = Listener(teller, now=clock.now, monotonic=time.monotonic)
+        tallies = Tallies()
+        took = invalidations(tallies)
+        listener = Listener(teller, now=clock.now, monotonic=time.monotonic, took=took)
         hearing = Invalidation(servers or "", topic=topic, listener=listener)
-        hearing.start()
-        try:
-            async with _until_interrupted() as over:
-                began(servers)
-                await over.wait()
-        finally:
-            await hearing.close()
+        async with passing_on(settings, teller), page(tallies, port=metrics_port):
+            hearing.start()
+            try:
+                async with _until_interrupted() as over:
+                    began(servers)
+                    await over.wait()
+            finally:
+                await hearing.close()
 
     async def through_postgres(dial: Dial) -> None:
         feed = Feed(dial, subscriber=teller, monotonic=time.monotonic, refresh=teller.refresh)
-        await feed.start()
-        try:
-            async with _until_interrupted() as over:
-                began(None)
-                await over.wait()
-        finally:
-            await feed.close()
+        async with passing_on(settings, teller):
+            await feed.start()
+            try:
+                async with _until_interrupted() as over:
+                    began(None)
+                    await over.wait()
+            finally:
+                await feed.close()
 
     if servers is not None:
         asyncio.run(through_kafka())

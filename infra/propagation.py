@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 from uuid import uuid4
 
 from consumers.invalidation.invalidation import Invalidation, Listener
@@ -13,10 +14,12 @@ from consumers.relay.publisher import Publisher
 from consumers.relay.relay import Relay
 from consumers.topics import Topics
 from infra.kafka.embedded import EmbeddedKafka, running_at
+from infra.metrics.propagated import dead_letters, invalidations
 from infra.settings import Settings
 from infra.store.mapper import read_fact
 from infra.wiring import Dial, Parts
 from projections.outgoing import OutgoingLog
+from projections.tallies import Tallies
 
 WATCH = "entitlements invalidate"
 
@@ -53,18 +56,28 @@ def publisher(settings: Settings, servers: str) -> Callable[[], Publisher]:
     return partial(Publisher, servers, topics_of(settings), partitions=settings.kafka_partitions)
 
 
-def relay(settings: Settings, servers: str, *, dial: Dial) -> Relay:
+def relay(settings: Settings, servers: str, *, dial: Dial, tallies: Tallies) -> Relay:
     """A candidate for the relay."""
     return Relay(
         OutgoingLog(dial, holder=uuid4(), read_fact=read_fact),
-        batches=Batches(topics_of(settings)),
+        batches=Batches(topics_of(settings), died=dead_letters(tallies)),
         open_publisher=publisher(settings, servers),
         monotonic=time.monotonic,
     )
 
 
+class Propagation(NamedTuple):
+    """What carries changes out of this process, and what brings them in."""
+
+    servers: str
+    relay: Relay
+    hearing: Invalidation
+
+
 @asynccontextmanager
-async def propagating(parts: Parts) -> AsyncIterator[None]:
+async def propagating(
+    parts: Parts, tallies: Tallies | None = None
+) -> AsyncIterator[Propagation | None]:
     """Run the relay and hear of changes through Kafka too, while the block runs.
 
     The feed inside PostgreSQL stays on: it is what still tells of changes when Kafka cannot, and
@@ -72,17 +85,20 @@ async def propagating(parts: Parts) -> AsyncIterator[None]:
     """
     servers = broker_of(parts.settings)
     if servers is None:
-        yield
+        yield None
         return
-    listener = Listener(parts.ears, now=parts.clock.now, monotonic=time.monotonic)
+    tallies = Tallies() if tallies is None else tallies
+    listener = Listener(
+        parts.ears, now=parts.clock.now, monotonic=time.monotonic, took=invalidations(tallies)
+    )
     topic = topics_of(parts.settings).state
     hearing = Invalidation(servers, topic=topic, listener=listener)
-    carrying = relay(parts.settings, servers, dial=parts.dial)
+    carrying = relay(parts.settings, servers, dial=parts.dial, tallies=tallies)
     hearing.start()
     carrying.start()
     parts.ears.hearing.append(hearing.current)
     try:
-        yield
+        yield Propagation(servers, carrying, hearing)
     finally:
         parts.ears.hearing.remove(hearing.current)
         await carrying.close()

@@ -9,9 +9,12 @@ import psycopg
 from api.parts import Check
 from domain.instants import from_iso
 from domain.refusals import Refusal
+from infra.kafka_readiness import kafka_check
 from infra.migrations.run import newest_revision
+from infra.propagation import Propagation
 from infra.wiring import Parts
 from projections.held import Held, held_orgs
+from projections.relayed import Relayed, relayed
 from projections.status import VIEWS, Following, following_views
 
 _PATIENCE_SECONDS = 2.0
@@ -22,13 +25,14 @@ _ASK = """
 """
 
 
-async def readiness(parts: Parts) -> list[Check]:
+async def readiness(parts: Parts, propagation: Propagation | None = None) -> list[Check]:
     """The checks, in the order a person on call would ask."""
     database = await _database(parts)
     behind = max(0, database.facts.get("position", 0) - parts.feed.position)
     following = database.facts.pop("following", {})
     wake = database.facts.pop("next_wake", None)
     held = database.facts.pop("held", Held(orgs=0, types=()))
+    relay = database.facts.pop("relay", None)
     return [
         database,
         Check(
@@ -45,6 +49,12 @@ async def readiness(parts: Parts) -> list[Check]:
         # A view that lags takes nobody out of rotation: no decision rests on it.
         Check(name="views", ok=True, facts=dict.fromkeys(VIEWS, _NO_LAG) | following),
         _ticker(parts, wake),
+        *([kafka_check(propagation, relay)] if propagation else []),
+        *(
+            [Check(name="shared_cache", ok=True, facts=parts.shared.facts())]
+            if parts.shared
+            else []
+        ),
         Check(
             name="orgs",
             ok=True,  # every other org is served as ever
@@ -71,7 +81,7 @@ async def _database(parts: Parts) -> Check:
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
             # Shielded: a silent server would hold up even the end of what it was asked.
-            (position, epoch, revision, wake), following, held = await asyncio.shield(asking)
+            (position, epoch, revision, wake), following, held, relay = await asyncio.shield(asking)
     except (Refusal, psycopg.Error, TimeoutError) as error:
         problem = {"problem": "the database cannot be reached", "kind": type(error).__name__}
         return Check(name="database", ok=False, facts=problem)
@@ -82,6 +92,7 @@ async def _database(parts: Parts) -> Check:
         "following": {view.view: _lag(view.lag_events, view.lag_seconds) for view in following},
         "next_wake": wake,
         "held": held,
+        "relay": relay,
         "milliseconds": round((time.monotonic() - started) * 1000, 1),
     }
     return Check(name="database", ok=revision == newest_revision(), facts=facts)
@@ -100,14 +111,17 @@ def _ticker(parts: Parts, next_wake: str | None) -> Check:
     return Check(name="ticker", ok=True, facts=facts)
 
 
-async def _head(parts: Parts) -> tuple[tuple[int, int, str, str | None], list[Following], Held]:
+async def _head(
+    parts: Parts,
+) -> tuple[tuple[int, int, str, str | None], list[Following], Held, Relayed | None]:
     async with parts.ledger.reading() as connection:
         cursor = await connection.execute(_ASK)
         row = await cursor.fetchone()
         following = await following_views(connection)
         held = await held_orgs(connection)
+        relay = await relayed(connection)
     assert row is not None
-    return (row[0], row[1], row[2], row[3]), following, held
+    return (row[0], row[1], row[2], row[3]), following, held, relay
 
 
 def _lag(events: int, seconds: float) -> dict[str, float]:

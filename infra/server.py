@@ -25,7 +25,7 @@ from infra.database import database
 from infra.histories import Audit, Histories
 from infra.integrity.keeper import keeping
 from infra.integrity.verifying import Integrity
-from infra.propagation import broker, propagating
+from infra.propagation import Propagation, broker, propagating
 from infra.readiness import readiness
 from infra.settings import Settings
 from infra.testing import WARNING, SettableClock, check_workers
@@ -93,10 +93,10 @@ def application(settings: Settings) -> FastAPI:
             opened(settings) as parts,
             keeping(parts.ledger.reading, directory=settings.data_dir),
             ticking(parts.ticker, directory=settings.data_dir),
-            propagating(parts),
+            propagating(parts) as propagation,
         ):
             with seldom_collecting():
-                yield app_parts(parts)
+                yield app_parts(parts, propagation)
 
     return create_app(open_parts, test_clock=settings.test_clock)
 
@@ -113,7 +113,7 @@ def configuration(app: FastAPI | str, **more: Any) -> uvicorn.Config:
     )
 
 
-def app_parts(parts: Parts) -> ApiParts:
+def app_parts(parts: Parts, propagation: Propagation | None = None) -> ApiParts:
     """What the HTTP room gets of the running parts."""
     return ApiParts(
         ledger=parts.ledger,
@@ -132,7 +132,7 @@ def app_parts(parts: Parts) -> ApiParts:
         tokens=verifier(parts.settings, clock=parts.clock),
         stream_key=stream_key(parts.settings),
         public_base_url=parts.settings.public_base_url,
-        readiness=partial(readiness, parts),
+        readiness=partial(readiness, parts, propagation),
         test_clock=SettableClock(parts) if parts.settings.test_clock else None,
     )
 

@@ -52,6 +52,9 @@ class Settings(BaseModel):
     topic_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,100}$")] = Field(
         default="", description="put before the names of the topics on a shared cluster"
     )
+    redis_url: str | None = Field(
+        default=None, description="Redis in which processes share what they read of organisations"
+    )
     cache_ttl_seconds: Annotated[int, Field(ge=1, le=86_400)] = Field(
         default=300, description="how long a cached entitlement may serve at most"
     )

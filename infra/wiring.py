@@ -29,6 +29,8 @@ from infra.migrations.run import MayNotMigrate, database_revision, migrate, newe
 from infra.postgres.errors import PostgresUnavailable
 from infra.rollouts import Rollouts
 from infra.settings import Settings, SettingsProblem
+from infra.sharing.opening import sharing
+from infra.sharing.shared import SharedOrgs
 from infra.store.connections import connect, reading_pool, refuse_unsafe
 from infra.store.journal import Journal
 from infra.store.ledger import Ledger
@@ -79,6 +81,7 @@ class Parts:
     ticker: Ticker  # not started: that is for processes that stay
     ears: "Ears"
     dial: Dial
+    shared: SharedOrgs | None = None
 
 
 class Ears:
@@ -94,6 +97,7 @@ class Ears:
         self.table: OrgTable | None = None
         self.watch: Watch | None = None
         self.sessions: Sessions | None = None
+        self.shared: SharedOrgs | None = None
         self.followers: list[Follower | Ticker] = []
         self.hearing: list[Callable[[], bool]] = []
         self._reading: set[asyncio.Task[None]] = set()
@@ -113,6 +117,8 @@ class Ears:
         if self.sessions is not None:
             self.sessions.moved(stream)
         org_id = org_of(stream)
+        if org_id is not None and self.shared is not None:
+            self.shared.moved(org_id, version=version)
         if org_id is not None and self.table is not None:
             self.table.moved(org_id, version=version)
         elif stream == CATALOG_STREAM and version > self._shelf.version:
@@ -128,6 +134,8 @@ class Ears:
     def start_over(self) -> None:
         if self.table is not None:
             self.table.clear()
+        if self.shared is not None:
+            self.shared.start_over()
         if self.watch is not None:
             self.watch.start_over()
         if self.sessions is not None:
@@ -268,24 +276,26 @@ async def running(settings: Settings, where: Database) -> AsyncIterator[Parts]:
         journal.start()
         follower.start()
         bypasses.uses.start()
-        yield Parts(
-            settings=settings,
-            clock=clock,
-            pool=pool,
-            shelf=shelf,
-            table=table,
-            rows=rows,
-            watch=watch,
-            feed=feed,
-            ledger=ledger,
-            gates=gates,
-            switch=switch,
-            rollouts=Rollouts(ledger.reading, steering=steering),
-            bypasses=bypasses,
-            ticker=ticker,
-            ears=ears,
-            dial=dial,
-        )
+        async with sharing(settings, feed=feed, ears=ears, table=table) as shared:
+            yield Parts(
+                settings=settings,
+                clock=clock,
+                pool=pool,
+                shelf=shelf,
+                table=table,
+                rows=rows,
+                watch=watch,
+                feed=feed,
+                ledger=ledger,
+                gates=gates,
+                switch=switch,
+                rollouts=Rollouts(ledger.reading, steering=steering),
+                bypasses=bypasses,
+                ticker=ticker,
+                ears=ears,
+                dial=dial,
+                shared=shared,
+            )
     finally:
         await bypasses.uses.close()
         await switch.close()

@@ -30,6 +30,21 @@ _PAGE = """
 """
 _STATE = "SELECT org, org_version, position, state FROM ledger.current_entitlements "
 
+_SNAPSHOTS = """
+    SELECT w.stream, s.version, s.state
+      FROM unnest(%s::text[], %s::bigint[]) AS w (stream, version)
+     CROSS JOIN LATERAL (SELECT version, state FROM ledger.snapshots
+                          WHERE stream = w.stream AND version <= w.version
+                          ORDER BY version DESC LIMIT 1) s
+"""
+_FACTS = """
+    SELECT e.stream, e.version, e.topic, e.state
+      FROM unnest(%s::text[], %s::bigint[], %s::bigint[]) AS w (stream, after, version)
+     CROSS JOIN LATERAL (SELECT stream, version, topic, state FROM ledger.events
+                          WHERE stream = w.stream AND version > w.after AND version <= w.version
+                          ORDER BY version) e
+"""
+
 log = logging.getLogger("entitlements.relay")
 
 Marks = Mapping[str, Mapping[str, Sequence[int]]]
@@ -153,26 +168,37 @@ class OutgoingLog:
         rows = await self._ask(_STATE + "WHERE org > %s ORDER BY org LIMIT %s", org, most)
         return [State(*row) for row in rows]
 
-    async def org_at(self, org: OrgId, *, version: int) -> Org:
-        """An org as it was at a version: a snapshot, and the facts after it."""
-        stream = org_stream(org)
-        kept = await self._ask(
-            "SELECT version, state FROM ledger.snapshots WHERE stream = %s AND version <= %s"
-            " ORDER BY version DESC LIMIT 1",
-            stream,
-            version,
-        )
-        org_then = (
-            current.read(org, version=kept[0][0], state=kept[0][1]) if kept else Org.blank(stream)
-        )
-        rows = await self._ask(
-            "SELECT stream, version, topic, state FROM ledger.events"
-            " WHERE stream = %s AND version > %s AND version <= %s ORDER BY version",
-            stream,
-            org_then.version,
-            version,
-        )
-        return rebuild(org_then, [self._read_fact(*row) for row in rows])
+    async def orgs_at(self, versions: Mapping[OrgId, int]) -> dict[OrgId, Org | None]:
+        """Orgs as they were at a version: a snapshot of each, and the facts after it.
+
+        None for one that cannot be read, for a fact of a newer version, say.
+        """
+        if not versions:
+            return {}
+        streams = [org_stream(org) for org in versions]
+        kept = await self._ask(_SNAPSHOTS, streams, list(versions.values()))
+        begun = {stream: (version, state) for stream, version, state in kept}
+        after = [begun[stream][0] if stream in begun else 0 for stream in streams]
+        rows = await self._ask(_FACTS, streams, after, list(versions.values()))
+        facts: dict[str, list[Any]] = {}
+        for row in rows:
+            facts.setdefault(row[0], []).append(row)
+        return {
+            org: self._rebuilt(org, begun.get(org_stream(org)), facts.get(org_stream(org), []))
+            for org in versions
+        }
+
+    def _rebuilt(
+        self, org: OrgId, kept: tuple[int, bytes] | None, facts: Sequence[Any]
+    ) -> Org | None:
+        try:
+            then = current.read(org, version=kept[0], state=kept[1]) if kept else None
+            return rebuild(
+                then or Org.blank(org_stream(org)), [self._read_fact(*row) for row in facts]
+            )
+        except Exception as error:
+            log.warning("What org %s was before cannot be read: %s", org, error)
+            return None
 
     async def catalog(self) -> Catalog | None:
         """The catalog in force."""

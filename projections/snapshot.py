@@ -3,6 +3,8 @@
 The same document is the answer of a route and, with three more fields, a record on Kafka.
 """
 
+import json
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +17,7 @@ from domain.instants import iso
 from domain.org import Org
 from domain.rows import Columns
 
+_MOST_READY = 512  # rows of which the text is kept, ten kilobytes each
 MODES: tuple[Mode, ...] = ("enforce", "shadow", "off")
 
 
@@ -52,6 +55,8 @@ def snapshot(
 
 def gating_of(org: OrgId, columns: Columns, gating: Gating) -> dict[str, Any]:
     """The rollout's mode for most modules, and by module where it differs."""
+    if gating.uniform is not None:
+        return {"default": gating.uniform, "modules": {}}
     modes = {key: gating(org, key) for key in columns.modules}
     default = max(MODES, key=lambda mode: list(modes.values()).count(mode))
     return {
@@ -67,6 +72,9 @@ class Snapshots:
         self.catalog = catalog
         self._columns = Columns(catalog)
         self._gating = gating
+        self._names = [_json(key) for key in self._columns.keys]
+        self._states = [[f"{name}:{_json(status)}" for status in STATUSES] for name in self._names]
+        self._ready: dict[bytes, str] = {}
 
     def document(self, org: Org, *, position: int, epoch: int, at: datetime) -> dict[str, Any]:
         """The snapshot of `org` at `at`; not to be used at or after its `next_boundary`."""
@@ -84,7 +92,61 @@ class Snapshots:
             next_boundary=iso(boundary) if boundary is not None else None,
         )
 
-    def states(self, lanes: Lanes, at: datetime) -> dict[Key, str]:
-        """The effective state of every key, in the catalog's order."""
+    def written(
+        self, org: Org, *, position: int, epoch: int, at: datetime, more: Mapping[str, Any]
+    ) -> bytes:
+        """The same document with `more` at its end, as JSON.
+
+        Orgs by the thousand are published one after another, so what is in a row is put together
+        of ready pieces.
+        """
+        lanes = org.lanes
         row = self._columns.row(lanes, at)
-        return {key: STATUSES[cell] for key, cell in zip(self._columns.keys, row, strict=True)}
+        boundary = lanes.next_boundary(after=at)
+        head = {
+            "org_id": org_json(org.org_id),
+            "org_version": org.version,
+            "position": position,
+            "ledger_epoch": epoch,
+            "catalog_version": self.catalog.version,
+            "rollout_version": self._gating.version,
+            "evaluated_at": iso(at),
+            "next_boundary": iso(boundary) if boundary is not None else None,
+            "gating": gating_of(org.org_id, self._columns, self._gating),
+        }
+        return f"{_json(head)[:-1]},{self._pieces(row)},{_json(more)[1:]}".encode()
+
+    def changed(self, before: Lanes, now: Lanes, at: datetime) -> list[Key]:
+        """The keys whose effective states at `at` are not the same in both."""
+        columns = self._columns
+        was, is_now = columns.row(before, at), columns.row(now, at)
+        if was == is_now:
+            return []
+        return [
+            key
+            for key, old, new in zip(columns.keys, was, is_now, strict=True)
+            if old != new and STATUSES[old] != STATUSES[new]
+        ]
+
+    @property
+    def keys(self) -> Sequence[Key]:
+        """Every key, in the catalog's order."""
+        return self._columns.keys
+
+    def _pieces(self, row: bytes) -> str:
+        found = self._ready.get(row)
+        if found is None:
+            states = ",".join([piece[cell] for piece, cell in zip(self._states, row, strict=True)])
+            denied = [
+                f"{name}:{_json(reason)}"
+                for name, cell in zip(self._names, row, strict=True)
+                if (reason := REASONS[cell]) is not None
+            ]
+            found = f'"states":{{{states}}},"denied_by":{{{",".join(denied)}}}'
+            if len(self._ready) >= _MOST_READY:
+                self._ready.clear()
+            self._ready[row] = found
+        return found
+
+
+_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode

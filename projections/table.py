@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from random import uniform
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from domain.catalog import Catalog, Key
 from domain.effective import Effective, Lanes, effective_map
@@ -75,6 +75,26 @@ class Listener(Protocol):
         """Anything may have changed."""
 
 
+class Read(NamedTuple):
+    """An org that was read, None for one that is not there; for how many seconds it may serve.
+
+    `within` is None for what comes from the database itself.
+    """
+
+    org: Org | None
+    within: float | None
+
+
+class Shared(Protocol):
+    """A cache that several processes share, under the same rules."""
+
+    async def get(
+        self, org: OrgId, *, at_least: int, read: Callable[[], Awaitable[Org | None]]
+    ) -> Read:
+        """An org at `at_least` or newer from there, or by `read`."""
+        ...
+
+
 class OrgTable:
     """Orgs by id.
 
@@ -100,8 +120,10 @@ class OrgTable:
         self._monotonic = monotonic
         self._entries: OrderedDict[OrgId, Entry] = OrderedDict()
         self._floors: OrderedDict[OrgId, tuple[int, float]] = OrderedDict()
-        self._fetching: dict[OrgId, asyncio.Task[Org | None]] = {}
+        self._fetching: dict[OrgId, asyncio.Task[Read]] = {}
+        self._anew: set[OrgId] = set()
         self._era = 0
+        self.shared: Shared | None = None
         self.listeners: list[Listener] = []
         self.hits = 0
         self.misses = 0
@@ -145,9 +167,10 @@ class OrgTable:
         self._entries.move_to_end(org_id)
         return entry
 
-    def put(self, org: Org) -> Entry:
-        """Take an org in, unless a newer version is known of."""
-        entry = Entry(org, expires=self._monotonic() + self._ttl * uniform(0.9, 1.0))  # noqa: S311 - spreads load, guards nothing
+    def put(self, org: Org, *, within: float | None = None) -> Entry:
+        """Take an org in, unless a newer version is known of; it serves for `within` at most."""
+        seconds = self._ttl if within is None else min(within, self._ttl)
+        entry = Entry(org, expires=self._monotonic() + seconds * uniform(0.9, 1.0))  # noqa: S311 - spreads load, guards nothing
         org_id = org.org_id
         held = self._entries.get(org_id)
         if org.version < self._floor(org_id) or (held is not None and org.version < held.version):
@@ -176,6 +199,7 @@ class OrgTable:
         """Read the org anew when it is asked for next, whatever is known of it."""
         self._entries.pop(org_id, None)
         self._fetching.pop(org_id, None)
+        self._anew.add(org_id)
 
     def clear(self) -> None:
         """Forget everything: what is known, or being read, may be of a log that is gone."""
@@ -197,7 +221,7 @@ class OrgTable:
     async def _filled(self, org_id: OrgId, *, min_version: int) -> Entry:
         for attempt in range(_MOST_TRIES):
             era = self._era
-            org = await self._single_flight(org_id)
+            org, within = await self._single_flight(org_id, at_least=min_version)
             version = org.version if org is not None else 0
             if era != self._era or version < self._floor(org_id):
                 self.discarded += 1
@@ -206,21 +230,26 @@ class OrgTable:
                 continue  # the first read may have begun before this call
             if org is None:
                 raise UnknownOrg(org_id)
-            entry = self.put(org)
+            entry = self.put(org, within=within)
             if version < min_version:
                 raise VersionNotReached(org_id, wanted=min_version, current=version)
             return entry
         raise Unavailable(f"Organisation {org_id} is changing faster than it can be read.")
 
-    async def _single_flight(self, org_id: OrgId) -> Org | None:
+    async def _single_flight(self, org_id: OrgId, *, at_least: int) -> Read:
         task = self._fetching.get(org_id)
         if task is None:
-            task = self._fetching[org_id] = asyncio.create_task(self._read(org_id))
+            reading = self._read(org_id, at_least=at_least)
+            task = self._fetching[org_id] = asyncio.create_task(reading)
         return await asyncio.shield(task)
 
-    async def _read(self, org_id: OrgId) -> Org | None:
+    async def _read(self, org_id: OrgId, *, at_least: int) -> Read:
         try:
-            return await self._fetch(org_id)
+            if self.shared is None or not self._current() or org_id in self._anew:
+                self._anew.discard(org_id)
+                return Read(await self._fetch(org_id), within=None)
+            floor = max(at_least, self._floor(org_id))
+            return await self.shared.get(org_id, at_least=floor, read=lambda: self._fetch(org_id))
         finally:
             if self._fetching.get(org_id) is asyncio.current_task():
                 del self._fetching[org_id]

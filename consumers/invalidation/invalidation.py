@@ -40,6 +40,7 @@ class Moved(NamedTuple):
     position: int
     catalog_version: int
     epoch: int
+    recorded_at: datetime | None = None
 
 
 class Heartbeat(NamedTuple):
@@ -65,6 +66,7 @@ class Listener:
 
     Args:
         now: the ledger's clock, by which a heartbeat that was long on its way is told.
+        took: hears how many seconds after its commit each change was told.
     """
 
     def __init__(
@@ -73,7 +75,9 @@ class Listener:
         *,
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
+        took: Callable[[float], None] = lambda seconds: None,
     ) -> None:
+        self._took = took
         self._subscriber = subscriber
         self._now = now
         self._monotonic = monotonic
@@ -135,6 +139,8 @@ class Listener:
         self._subscriber.stream_moved(
             org_stream(word.org), version=word.version, position=word.position
         )
+        if word.recorded_at is not None:
+            self._took(max(0.0, (self._now() - word.recorded_at).total_seconds()))
 
     def _beat(self, word: Heartbeat) -> None:
         on_its_way = self._now() - word.ledger_time
@@ -154,6 +160,7 @@ class Invalidation:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="invalidation", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
+        self.problem: str | None = None
 
     def start(self) -> None:
         """Begin; needs a running loop."""
@@ -171,14 +178,14 @@ class Invalidation:
         return self._listener.current()
 
     def _run(self) -> None:
-        problem = ""
         while not self._stopping.is_set():
             try:
                 self._consume()
             except (KafkaError, OSError, ValueError, KeyError) as error:
-                if str(error) != problem:
-                    log.warning("Kafka cannot be followed: %s: %s", type(error).__name__, error)
-                problem = str(error)
+                problem = f"{type(error).__name__}: {error}"
+                if problem != self.problem:
+                    log.warning("Kafka cannot be followed: %s", problem)
+                self.problem = problem
                 self._stopping.wait(_PAUSE_SECONDS)
 
     def _consume(self) -> None:
@@ -215,6 +222,7 @@ class Invalidation:
                 word for records in polled.values() for record in records if (word := _word(record))
             ]
             if words:
+                self.problem = None
                 self._tell(words)
 
     def _assign(
@@ -250,4 +258,5 @@ def _word(record: Any) -> Word | None:
         position=int(sent[wire.SEQUENCE]),
         catalog_version=int(sent[wire.CATALOG_VERSION]),
         epoch=int(sent[wire.EPOCH]),
+        recorded_at=from_iso(sent[wire.TIME]) if wire.TIME in sent else None,
     )

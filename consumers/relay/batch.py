@@ -10,10 +10,12 @@ from consumers.relay.records import Before, Message, Renderer
 from consumers.topics import Topics
 from domain.effective import Lanes
 from domain.ids import CATALOG_STREAM, ROLLOUT_STREAM, OrgId, org_of
-from projections.outgoing import Event, LogAway, OutgoingLog, Page, State
+from projections.outgoing import Event, OutgoingLog, Page, State
 from projections.snapshot import Snapshots
 
 _MOST_KNOWN = 10_000  # orgs whose last published state is remembered
+
+_NOTHING = Lanes(grants={}, blocks=())
 
 log = logging.getLogger("entitlements.relay")
 
@@ -39,10 +41,17 @@ class Cause(NamedTuple):
 
 
 class Batches:
-    """Makes batches of one ledger, and remembers which state of each org went out last."""
+    """Makes batches of one ledger, and remembers which state of each org went out last.
 
-    def __init__(self, topics: Topics) -> None:
+    Args:
+        died: hears how many dead letters there are in a batch that has some.
+    """
+
+    def __init__(
+        self, topics: Topics, *, died: Callable[[int], None] = lambda number: None
+    ) -> None:
         self._topics = topics
+        self._died = died
         self._renderer = Renderer(topics)
         self._known: OrderedDict[OrgId, tuple[int, Lanes]] = OrderedDict()
         self._snapshots: Snapshots | None = None
@@ -83,7 +92,7 @@ class Batches:
         causes |= _causes(page.events)
         states = await log.states(list(causes)) if causes and self._snapshots else []
         states = [state for state in states if not self._is_told(state, causes[state.org])]
-        befores = {s.org: await self._before(s, causes[s.org], log) for s in states}
+        befores = await self._befores({s.org: causes[s.org] for s in states}, log)
         messages = await in_thread(self._render, page, states, causes, befores)
         return Batch(
             messages=messages,
@@ -102,19 +111,24 @@ class Batches:
         known = self._known.get(state.org)
         return known is not None and cause.before is not None and known[0] >= state.version
 
-    async def _before(self, state: State, cause: Cause, log: OutgoingLog) -> Lanes | Before:
-        """What the org had when it was published last."""
-        if cause.before is None:
-            return "the same"
-        known = self._known.get(state.org)
-        if known is not None:
-            return known[1]
-        try:
-            return (await log.org_at(state.org, version=cause.before)).lanes
-        except LogAway:
-            raise
-        except Exception:  # a fact of a newer version, say: the state is right all the same
-            return "unknown"
+    async def _befores(
+        self, causes: Mapping[OrgId, Cause], log: OutgoingLog
+    ) -> dict[OrgId, Lanes | Before]:
+        """What each org had when it was published last."""
+        found: dict[OrgId, Lanes | Before] = {}
+        asked: dict[OrgId, int] = {}
+        for org, cause in causes.items():
+            if cause.before is None:
+                found[org] = "the same"
+            elif (known := self._known.get(org)) is not None:
+                found[org] = known[1]
+            elif cause.before == 0:  # it is new
+                found[org] = _NOTHING
+            else:
+                asked[org] = cause.before
+        for org, then in (await log.orgs_at(asked)).items():
+            found[org] = then.lanes if then is not None else "unknown"
+        return found
 
     def _render(
         self,
@@ -131,6 +145,8 @@ class Batches:
         for message in dead:
             log.error("A dead letter was written: %s", dict(message.headers))
         self.dead_letters += len(dead)
+        if dead:
+            self._died(len(dead))
         return messages
 
     def _state(self, page: Page, state: State, cause: Cause, before: Lanes | Before) -> Message:

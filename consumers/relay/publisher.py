@@ -6,6 +6,7 @@ Synchronous, as kafka-python is: used by one thread at a time, and never by an e
 import contextlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
@@ -15,6 +16,8 @@ from kafka.errors import (
     MessageSizeTooLargeError,
     RecordListTooLargeError,
 )
+from kafka.partitioner.default import murmur2
+from kafka.producer.future import FutureRecordMetadata
 
 from consumers import wire
 from consumers.relay.records import Message
@@ -79,6 +82,15 @@ class Producer(KafkaProducer):  # type: ignore[misc]  # it has no types
         self.abandoned = True
         self.close(timeout=0)
         self._sender.join(DELIVERY_MS / 1000)
+
+    def place(self, message: Message, at: TopicPartition) -> FutureRecordMetadata:
+        """Send to a partition: `send` without what is decided already, in half the time."""
+        future, full, new, _ = self._accumulator.append(
+            at, None, message.key, message.value, message.headers
+        )
+        if full or new:
+            self._sender.wakeup()
+        return future
 
     def flush(self, timeout: float | None = None) -> None:
         """See `KafkaProducer.flush`, which `close` calls."""
@@ -167,11 +179,11 @@ class Publisher:
         """
         sent = []
         try:
+            places = self._places(messages)
             for m in messages:
-                future = self._producer.send(
-                    m.topic, key=m.key, value=m.value, headers=m.headers, partition=m.partition
-                )
-                sent.append((m, future))
+                there = places[m.topic]
+                at = there[_hash(m.key) % len(there) if m.partition is None else m.partition]
+                sent.append((m, self._producer.place(m, at)))
             self._producer.flush(timeout=DELIVERY_MS / 1000 + 2)
         except (KafkaError, OSError, AssertionError, ValueError) as error:
             raise PublishFailed(error) from error
@@ -201,6 +213,16 @@ class Publisher:
     def close(self) -> None:
         """Let go; what was not acknowledged will not be sent by this one any more."""
         self._producer.abandon()
+
+    def _places(self, messages: Sequence[Message]) -> dict[str, list[TopicPartition]]:
+        """The partitions of every topic that something goes to."""
+        return {
+            topic: [
+                TopicPartition(topic, partition)
+                for partition in sorted(self._producer.partitions_for(topic))
+            ]
+            for topic in {message.topic for message in messages}
+        }
 
     def _acknowledged(self, sent: Iterable[tuple[Message, Any]]) -> dict[Place, tuple[int, int]]:
         marks: dict[Place, tuple[int, int]] = {}
@@ -259,6 +281,12 @@ class Publisher:
                 metrics_enabled=False,
             )
         )
+
+
+@lru_cache(maxsize=100_000)
+def _hash(key: bytes) -> int:
+    """As every client of Kafka hashes a key; one org has one partition, whoever writes."""
+    return int(murmur2(key)) & 0x7FFFFFFF
 
 
 def with_marks(marks: Marks, new: Mapping[Place, tuple[int, int]]) -> Marks:

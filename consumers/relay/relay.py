@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Any, Literal, TypeVar
 
 from consumers.relay.batch import Batch, Batches
-from consumers.relay.publisher import Publisher, PublishFailed, with_marks
+from consumers.relay.publisher import Place, Publisher, PublishFailed, with_marks
 from consumers.relay.records import Message
 from consumers.topics import EVENTS_KEPT_DAYS, TopicMisconfigured
 from domain.ids import OrgId
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 LEASE_SECONDS = 5.0
 BEAT_SECONDS = 1.0
-MOST_EVENTS = 1_000  # of one batch
+MOST_EVENTS = 2_000  # of one batch
 MOST_ORGS = 200  # of those published again, in one batch
 _PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 5.0
 
@@ -169,7 +169,9 @@ class Relay:
         batch = await self._batch(page, cursor)
         if batch.messages or batch.republished != cursor.republished:
             cursor = await self._published(batch, cursor)
-        if self._monotonic() - self._beaten >= BEAT_SECONDS and page.whole:
+        due = self._monotonic() - self._beaten >= BEAT_SECONDS
+        # A heartbeat says that everything is told; another catalog is with the first org after it.
+        if due and page.whole and not batch.everybody:
             cursor = await self._beat(page, cursor)
         self.standing, self.problem, self._pause = "publishing", None, _PAUSE_SECONDS
         self.position = cursor.position
@@ -215,11 +217,10 @@ class Relay:
             raise FenceLost
         assert self._publisher is not None
         try:
-            marks = await self._in_thread(self._publisher.publish, messages)
+            marks, strays = await self._in_thread(_publish, self._publisher, messages)
         except PublishFailed as error:
             self._batches.refuse(error.refused)
             raise
-        strays = await self._in_thread(self._publisher.foreign_orgs)
         self._waiting_orgs |= {OrgId(org): "republished" for org in strays}
         return cursor._replace(marks=with_marks(cursor.marks, marks))
 
@@ -243,3 +244,10 @@ class Relay:
         except asyncio.CancelledError:
             await asyncio.gather(running, return_exceptions=True)
             raise
+
+
+def _publish(
+    publisher: Publisher, messages: Sequence[Message]
+) -> tuple[dict[Place, tuple[int, int]], set[str]]:
+    """Send, and look who else has sent: both in one go, as each change of thread is a wait."""
+    return publisher.publish(messages), publisher.foreign_orgs()

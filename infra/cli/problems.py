@@ -57,6 +57,7 @@ KNOWN = {
     "infra.integrity.keeper.NotExtended": _Known("log_not_extended"),
     "infra.integrity.keys.KeysDamaged": _Known("checkpoint_keys_damaged"),
     "infra.kafka.errors.KafkaUnavailable": _Known("embedded_kafka_unavailable"),
+    "infra.metrics.page.PageUnavailable": _Known("address_in_use"),
     "infra.postgres.errors.PostgresUnavailable": _Known("embedded_postgres_unavailable"),
     "infra.server.AddressInUse": _Known("address_in_use"),
     "infra.settings.SettingsProblem": _Known("settings_problem", DOCTOR),

@@ -12,8 +12,14 @@ if TYPE_CHECKING:
     from infra.restoring import Restored
 
 
-@click.command(epilog=example("entitlements relay"))
-def relay() -> None:
+_METRICS = click.option(
+    "--metrics-port", type=click.IntRange(1, 65_535), help="Answer scrapes of /metrics there."
+)
+
+
+@click.command(epilog=example("entitlements relay", "entitlements relay --metrics-port 9464"))
+@_METRICS
+def relay(*, metrics_port: int | None) -> None:
     """Publish the log to Kafka until interrupted.
 
     Any number may run, 'entitlements serve' with Kafka configured among them: one publishes, the
@@ -22,12 +28,13 @@ def relay() -> None:
     from infra.carrying import carry
     from infra.settings import Settings
 
-    carry(Settings.from_environment(), told=click.echo)
+    carry(Settings.from_environment(), told=click.echo, metrics_port=metrics_port)
 
 
 @click.command(epilog=example("entitlements invalidate", "entitlements invalidate --json"))
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON document per line.")
-def invalidate(*, as_json: bool) -> None:
+@_METRICS
+def invalidate(*, as_json: bool, metrics_port: int | None) -> None:
     """Print what caches let go, until interrupted.
 
     It listens to Kafka where one is configured, or runs on the data directory, and to PostgreSQL
@@ -43,7 +50,8 @@ def invalidate(*, as_json: bool) -> None:
     def told(what: str, facts: dict[str, Any]) -> None:
         click.echo(json.dumps(_document(what, facts)) if as_json else _line(what, facts))
 
-    listen(Settings.from_environment(), told=told, began=began)
+    settings = Settings.from_environment()
+    listen(settings, told=told, began=began, metrics_port=metrics_port)
 
 
 @click.command(

@@ -78,6 +78,8 @@ MATRIX: dict[tuple[str, str], set[str]] = {
     ("GET", "/api/v1/admin/orgs/{org}/entitlements"): STAFF,
     ("PUT", "/api/v1/admin/orgs/{org}/entitlements"): STAFF,
     ("POST", "/api/v1/orgs/{org}/refresh"): STAFF,
+    ("GET", "/api/v1/orgs/{org}/propagation"): COMMANDERS,
+    ("POST", "/api/v1/propagation/receipts"): STAFF,  # and services that are held to no org
     **{("POST", f"/api/v1/orgs/{{org}}/commands/{name}"): COMMANDERS for name in COMMANDS},
 }
 SPOKEN: dict[str, dict[str, Any]] = {
@@ -129,6 +131,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "exempt-module": {"key": "crm", "exempt": False},
     "force-org": {"orgs": [ORG], "mode": None},
     "kill": {"dry_run": True},
+    "receipts": {"ledger_epoch": 1, "applied": [{"org_id": ORG, "org_version": 1}]},
     "sign-off": {"step": "1", "role": "security_lead"},
 }
 

@@ -64,6 +64,7 @@ SDK_MAY_IMPORT = (
     # Each only in the module of its extra, says import-linter.
     "fastapi",
     "jwt",
+    "kafka",
     "prometheus_client",
     "starlette",
 )

@@ -28,6 +28,10 @@ VIOLATIONS = [
     ("kafka-in-consumers-and-infra", "domain", "kafka"),
     ("kafka-in-consumers-and-infra", "projections", "kafka"),
     ("kafka-in-consumers-and-infra", "api", "kafka.errors"),
+    ("prometheus-in-infra", "domain", "prometheus_client"),
+    ("prometheus-in-infra", "projections", "prometheus_client.core"),
+    ("prometheus-in-infra", "api", "prometheus_client"),
+    ("prometheus-in-infra", "consumers", "prometheus_client"),
     ("web-in-api-and-infra", "domain", "fastapi"),
     ("web-in-api-and-infra", "projections", "starlette.responses"),
     ("web-in-api-and-infra", "consumers", "uvicorn"),
@@ -37,6 +41,7 @@ VIOLATIONS = [
     ("sdk-core-is-light", "entitlements_sdk", "fastapi"),
     ("sdk-core-is-light", "entitlements_sdk", "starlette.requests"),
     ("sdk-core-is-light", "entitlements_sdk", "jwt"),
+    ("sdk-core-is-light", "entitlements_sdk", "kafka"),
 ]
 
 # The SDK lies elsewhere and is a package beside the rooms all the same.
@@ -48,7 +53,8 @@ ALLOWED = {
     "projections": "psycopg",
     "api": "fastapi, projections.culprit",
     "consumers": "kafka, projections.culprit",
-    "infra": "kafka, fastapi, sqlalchemy, api.culprit, consumers.culprit, entitlements_sdk.culprit",
+    "infra": "kafka, fastapi, sqlalchemy, prometheus_client, "
+    "api.culprit, consumers.culprit, entitlements_sdk.culprit",
     "entitlements_sdk": "httpx",
 }
 

@@ -25,7 +25,7 @@ ORG = OrgId("1042")
 class Careless(OrgTable):
     """The mutant: takes in whatever is read, and remembers nothing of what it knew."""
 
-    def put(self, org: Org) -> Entry:
+    def put(self, org: Org, *, within: float | None = None) -> Entry:
         self.clear()
         return super().put(org)
 

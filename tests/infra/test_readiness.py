@@ -2,13 +2,18 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import psycopg
 import pytest
 
 from api.parts import Check
+from consumers.invalidation import invalidation
+from consumers.relay import publisher
+from consumers.topics import Topics
 from infra.database import Database
 from infra.migrations.run import newest_revision
+from infra.propagation import Propagation, propagating
 from infra.readiness import readiness
 from infra.settings import Settings
 from infra.wiring import Parts, running
@@ -16,7 +21,8 @@ from projections.feed import Feed
 from tests.conftest import started
 from tests.faults.proxy import Proxy
 from tests.infra.store.orders import registration
-from tests.infra.store.world import emptied
+from tests.infra.store.world import emptied, until
+from tests.sdk.topic import prefix_of
 
 pytestmark = pytest.mark.anyio
 
@@ -127,3 +133,41 @@ async def test_a_database_that_does_not_answer_is_not_ready(distant: tuple[Parts
 
     proxy.go_on()
     assert (await checks(parts))["database"].ok
+
+
+@pytest.mark.one_server
+async def test_kafka_is_told_of_where_it_is_configured(
+    parts: Parts,
+    settings: Settings,
+    kafka: str,
+    topics: Topics,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The relay's lag while it runs, and the remedy when the broker is somewhere else."""
+    await parts.ledger.execute(registration("1042"))
+    configured = settings.model_copy(
+        update={"kafka_bootstrap_servers": kafka, "topic_prefix": prefix_of(topics)}
+    )
+
+    async def facts(propagation: Propagation | None) -> dict[str, Any]:
+        (check,) = [c for c in await readiness(parts, propagation) if c.name == "kafka"]
+        assert check.ok  # no decision rests on it
+        return dict(check.facts)
+
+    async with propagating(replace(parts, settings=configured)) as propagation:
+        assert propagation is not None
+        hearing, relay = propagation.hearing, propagation.relay
+        await until(lambda: hearing.current() and relay.position == 2)
+        found = await facts(propagation)
+        assert (found["hearing"], found["relay_here"]) == (True, "publishing")
+        assert (found["relay_position"], found["relay_lag_events"]) == (2, 0)
+        assert "problem" not in found
+    for module in (invalidation, publisher):
+        for name in ("_TIMEOUT_MS", "TIMEOUT_MS"):
+            monkeypatch.setattr(module, name, 300, raising=False)
+    nowhere = settings.model_copy(update={"kafka_bootstrap_servers": "127.0.0.1:1"})
+    async with propagating(replace(parts, settings=nowhere)) as propagation:
+        assert propagation is not None
+        hearing = propagation.hearing
+        await until(lambda: hearing.problem is not None)
+        assert "LEDGER_KAFKA_BOOTSTRAP_SERVERS" in (await facts(propagation))["mend"]

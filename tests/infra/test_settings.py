@@ -21,6 +21,7 @@ VARIABLES: dict[str, tuple[str, object]] = {
     "LEDGER_KAFKA_PARTITIONS": ("6", 6),
     "LEDGER_TOPIC_PREFIX": ("staging.", "staging."),
     "LEDGER_CACHE_TTL_SECONDS": ("60", 60),
+    "LEDGER_REDIS_URL": ("redis://cache:6379/0", "redis://cache:6379/0"),
     "LEDGER_GATING_FILE": ("/etc/ledger/gating", Path("/etc/ledger/gating")),
     "ENABLE_ENTITLEMENTS_GATING": ("false", False),
     "LEDGER_BYPASS_ALLOWED": ("false", False),

@@ -19,7 +19,8 @@ from entitlements_sdk import Entitlements, FakeEntitlements
 import entitlements_sdk, sys
 assert domain.orders.MINE and api.routes.MINE
 assert "site-packages" in entitlements_sdk.__file__, entitlements_sdk.__file__
-assert not [name for name in sys.modules if name.startswith(("fastapi", "starlette", "jwt"))]
+extras = ("fastapi", "starlette", "jwt", "kafka")
+assert not [name for name in sys.modules if name.startswith(extras)]
 print(FakeEntitlements(keys=["crm"]), sys.version_info[:2])
 """
 
@@ -50,7 +51,7 @@ def test_the_wheel_holds_the_package_its_marker_and_nothing_else(wheel: Path) ->
 def test_the_core_needs_httpx_alone() -> None:
     project = tomllib.loads((SDK / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["dependencies"] == ["httpx>=0.27,<1"]
-    assert set(project["optional-dependencies"]) >= {"fastapi", "jwt", "prometheus"}
+    assert set(project["optional-dependencies"]) >= {"fastapi", "jwt", "kafka", "prometheus"}
 
 
 def interpreter(version: str) -> str | None:

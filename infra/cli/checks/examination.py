@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 
+from infra.cli.checks.broker import check_broker, check_relay
 from infra.cli.checks.configuration import check_settings, unusable_settings
 from infra.cli.checks.connection import check_connection
 from infra.cli.checks.finding import Finding
@@ -20,7 +21,8 @@ def examined() -> tuple[list[Finding], list[Finding]]:
         settings = Settings.from_environment()
     except SettingsProblem as problem:
         return [], [unusable_settings(problem)]
-    return list(check_settings(settings)), [*_storage(settings), *check_surroundings(settings)]
+    found = [*_storage(settings), *check_broker(settings), *check_surroundings(settings)]
+    return list(check_settings(settings)), found
 
 
 def _storage(settings: Settings) -> Iterator[Finding]:
@@ -34,6 +36,7 @@ def _storage(settings: Settings) -> Iterator[Finding]:
             yield from found
             if any(finding.name == "roles" and finding.health == "ok" for finding in found):
                 yield from asyncio.run(check_connection(where.app_url, wall=wall_clock))
+                yield from asyncio.run(check_relay(settings, where.app_url))
     except Exception as error:
         problem = problem_of(error)
         if problem is None:

@@ -19,6 +19,8 @@ def check_surroundings(settings: Settings) -> Iterator[Finding]:
     yield _tokens(settings)
     if settings.catalog_file is not None:
         yield _catalog_file(settings, settings.catalog_file)
+    if settings.redis_url is not None:
+        yield _redis(settings.redis_url)
 
 
 def _data_directory(directory: Path) -> Finding:
@@ -56,3 +58,17 @@ def _catalog_file(settings: Settings, path: Path) -> Finding:
         return Finding.problem("catalog file", str(problem), mend="Correct LEDGER_CATALOG_FILE.")
     shipped = len(default_document()["modules"])
     return Finding.ok("catalog file", f"{path}: {modules} modules ({shipped} are shipped)")
+
+
+def _redis(url: str) -> Finding:
+    from redis import Redis
+    from redis.exceptions import RedisError
+
+    from infra.sharing.shared import MEND
+
+    try:
+        with Redis.from_url(url, socket_timeout=3, socket_connect_timeout=3) as redis:
+            version = redis.info("server")["redis_version"]
+    except (RedisError, OSError, ValueError) as error:
+        return Finding.warn("redis", f"does not answer: {type(error).__name__}", mend=MEND)
+    return Finding.ok("redis", f"Redis {version} answers")

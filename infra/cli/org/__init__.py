@@ -6,6 +6,7 @@ from infra.cli.org.blocks import block, resume, submodule, suspend, unblock
 from infra.cli.org.bundles import bundle
 from infra.cli.org.directory import list_orgs, register
 from infra.cli.org.grants import grant, revoke
+from infra.cli.org.propagation import propagation
 from infra.cli.org.refresh import refresh
 from infra.cli.org.schedule import cancel_scheduled, pending
 from infra.cli.org.show import show_org
@@ -26,5 +27,14 @@ def org() -> None:
 
 for _command in (register, list_orgs, show_org, grant, revoke, trial, block, unblock, submodule):
     org.add_command(_command)
-for _command in (set_status, bundle, suspend, resume, refresh, pending, cancel_scheduled):
+for _command in (
+    set_status,
+    bundle,
+    suspend,
+    resume,
+    refresh,
+    propagation,
+    pending,
+    cancel_scheduled,
+):
     org.add_command(_command)

@@ -1,0 +1,87 @@
+"""Receipts of subscribers: what they have applied, and who is behind."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api.calls import REASON
+from tests.infra.cli.shell import SECRET, Shell
+from tests.live import LiveServer
+
+pytestmark = pytest.mark.one_server
+
+
+def shown(staff: httpx.Client, org: int, **query: int) -> Any:
+    answer = staff.get(f"/api/v1/orgs/{org}/propagation", params=query)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def report(live: LiveServer, sub: str, versions: dict[int, int], **more: Any) -> Any:
+    body = {
+        "ledger_epoch": 1,
+        "applied": [{"org_id": org, "org_version": v} for org, v in versions.items()],
+    }
+    answer = live.as_role("service", sub=sub).post("/api/v1/propagation/receipts", json=body | more)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_who_has_not_reported_a_version_is_behind(
+    live: LiveServer, staff: httpx.Client, orgs: list[int]
+) -> None:
+    """Until it does; older receipts, and such of an older epoch, change nothing."""
+    org, other = orgs[0], orgs[1]
+    noted = report(live, "erp", {org: 1, other: 1, 999_999: 4})
+    assert noted == {"subscriber": "erp", "noted": 2}
+    assert report(live, "crm", {other: 1}, instance="a")["subscriber"] == "crm/a"
+    found = shown(staff, org)
+    assert (found["version"], found["org_version"], found["published"]) == (1, 1, None)
+    assert found["behind"] == ["crm/a"]
+    by_name = {each["subscriber"]: each for each in found["subscribers"]}
+    assert (by_name["erp"]["org_version"], by_name["crm/a"]["org_version"]) == (1, None)
+
+    granted = staff.post(
+        f"/api/v1/orgs/{org}/commands/grant", json={"key": "crm", "reason": REASON}
+    ).json()["org_version"]
+    assert shown(staff, org)["behind"] == ["crm/a", "erp"]
+    assert shown(staff, org, version=1)["behind"] == ["crm/a"]
+    report(live, "erp", {org: granted})
+    report(live, "erp", {org: 1})
+    assert shown(staff, org)["behind"] == ["crm/a"]
+
+
+def test_another_epoch_leaves_everybody_behind(
+    live: LiveServer, staff: httpx.Client, orgs: list[int]
+) -> None:
+    """Versions of the log that was restored say nothing about this one."""
+    report(live, "lab", {orgs[2]: 50})
+    assert "lab" not in shown(staff, orgs[2])["behind"]
+    report(live, "lab", {orgs[2]: 0}, ledger_epoch=2)
+    found = {each["subscriber"]: each for each in shown(staff, orgs[2])["subscribers"]}
+    assert (found["lab"]["ledger_epoch"], found["lab"]["org_version"]) == (2, 0)
+
+
+def test_an_org_that_is_not_there_has_no_propagation(staff: httpx.Client) -> None:
+    assert staff.get("/api/v1/orgs/888888/propagation").status_code == 404
+
+
+def test_the_command_line_shows_the_same(live: LiveServer, orgs: list[int]) -> None:
+    """And exits with 1 while somebody is behind."""
+    settings = live.settings
+    shell = Shell(
+        {
+            "LEDGER_DATABASE_URL": str(settings.database_url),
+            "LEDGER_MIGRATION_DATABASE_URL": str(settings.migration_database_url),
+            "LEDGER_DATA_DIR": str(settings.data_dir),
+            "LEDGER_JWT_SECRET": SECRET,
+        }
+    )
+    report(live, "billing", {orgs[0]: 1})
+    report(live, "billing", {orgs[1]: 1})
+    told = shell.json("org", "propagation", orgs[0], "--version", 1, code=1)
+    assert "billing" not in told["behind"]
+    report(live, "late", {orgs[1]: 1})
+    assert "late" in shell.json("org", "propagation", orgs[0], code=1)["behind"]
+    assert "behind" in shell("org", "propagation", orgs[0], code=1).stdout

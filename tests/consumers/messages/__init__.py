@@ -1,0 +1,1 @@
+"""The wire contract: a fixture for every version of a message, and readers nobody here wrote."""
