@@ -1,5 +1,6 @@
 """What the README promises is there, and what is there is in the README."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,13 +9,29 @@ from api.app import create_app
 from infra.cli import main
 from infra.settings import Settings, variable_of
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("field", Settings.model_fields)
 def test_every_setting_is_documented(field: str) -> None:
     """By the name it has in the environment."""
     assert f"`{variable_of(field)}`" in README
+
+
+def test_every_reason_that_is_shown_is_one() -> None:
+    """A line that is pasted in an emergency must not be refused for its reason."""
+    reasons = re.findall(r'--reason "([^"]*)"', README)
+    assert len(reasons) > 5
+    assert [reason for reason in reasons if not 10 <= len(reason) <= 500] == []
+
+
+def test_every_file_that_a_command_names_is_there() -> None:
+    """Whoever pastes the line has it."""
+    named = re.findall(r"^entitlements .*?(\S+\.(?:jsonl|csv))(?=\s|$)", README, flags=re.MULTILINE)
+    given = [name for name in named if "/" in name]
+    assert given
+    assert [name for name in given if not (ROOT / name).is_file()] == []
 
 
 @pytest.mark.parametrize("command", main.commands)
