@@ -42,8 +42,16 @@ _BULK = _object(
     eventStreams={"type": "array", "items": _STREAM},
     metadata={"type": "object", "additionalProperties": _SCALAR},
 )
-_BODY = {"content": {"application/json": {"schema": _object(context={"type": "object"})}}}
-_KEY = {"name": "key", "in": "path", "required": True, "schema": _TEXT}
+# The protocol fixes no more than that these are texts; some are named that mean something here.
+_TARGET = {"anyOf": [{"enum": ["1"]}, _TEXT]}
+_CONTEXT = _object(targetingKey=_TARGET)
+_BODY = {"content": {"application/json": {"schema": _object(("context",), context=_CONTEXT)}}}
+_KEY = {
+    "name": "key",
+    "in": "path",
+    "required": True,
+    "schema": {"anyOf": [{"enum": ["crm", "email"]}, _TEXT]},
+}
 _ETAG = {"name": "If-None-Match", "in": "header", "schema": _TEXT}
 _ALWAYS = {status: _answers(None) for status in ("401", "403", "429", "500")}
 
