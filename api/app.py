@@ -82,19 +82,21 @@ def create_app(
     app.add_middleware(RequestIds)
     app.add_middleware(FlagCors)
     for seed in (entitlements, categories, directory, admin):
-        app.include_router(seed.router, responses=documented(Detail, 401, 403, 404, 422, 503))
+        app.include_router(seed.router, responses=documented(Detail, 400, 401, 403, 404, 422, 503))
     app.include_router(
         commands.router, responses=documented(Problem, 400, 401, 403, 404, 409, 412, 413, 422, 503)
     )
     app.include_router(
-        batches.router, responses=documented(Problem, 401, 403, 404, 409, 413, 422, 503)
+        batches.router, responses=documented(Problem, 400, 401, 403, 404, 409, 413, 422, 503)
     )
     app.include_router(audit.router, responses=documented(Problem, 401, 403, 422, 503))
     app.include_router(modules.router, responses=documented(Problem, 401, 403, 422, 503))
     app.include_router(history.router, responses=documented(Problem, 401, 403, 404, 422, 503))
     app.include_router(pending.router, responses=documented(Problem, 401, 403, 404, 422, 503))
     app.include_router(integrity.router, responses=documented(Problem, 401, 403, 404, 422, 503))
-    app.include_router(rollout.router, responses=documented(Problem, 401, 403, 404, 409, 422, 503))
+    app.include_router(
+        rollout.router, responses=documented(Problem, 400, 401, 403, 404, 409, 422, 503)
+    )
     app.include_router(
         rollout_messages.router, responses=documented(Problem, 401, 403, 404, 422, 503)
     )
@@ -102,7 +104,7 @@ def create_app(
         decisions.router, responses=documented(Problem, 400, 401, 403, 404, 409, 413, 422, 503)
     )
     app.include_router(
-        bypass.router, responses=documented(Problem, 401, 403, 404, 409, 413, 422, 503)
+        bypass.router, responses=documented(Problem, 400, 401, 403, 404, 409, 413, 422, 503)
     )
     app.include_router(watch.router, responses=documented(Problem, 401, 403, 422, 503))
     app.include_router(refresh.router, responses=documented(Problem, 401, 403, 404, 422, 503))

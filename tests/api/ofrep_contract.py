@@ -42,8 +42,16 @@ _BULK = _object(
     eventStreams={"type": "array", "items": _STREAM},
     metadata={"type": "object", "additionalProperties": _SCALAR},
 )
-_BODY = {"content": {"application/json": {"schema": _object(context={"type": "object"})}}}
-_KEY = {"name": "key", "in": "path", "required": True, "schema": _TEXT}
+# To the protocol these are any texts. Ones that mean something here are named, as others would
+# hardly ever be hit upon; what breaks the document asks for all the others.
+_CONTEXT = _object(("targetingKey",), targetingKey={"type": "string", "enum": ["1", "2"]})
+_BODY = {"content": {"application/json": {"schema": _object(("context",), context=_CONTEXT)}}}
+_KEY = {
+    "name": "key",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string", "enum": ["crm", "email", "crn"]},
+}
 _ETAG = {"name": "If-None-Match", "in": "header", "schema": _TEXT}
 _ALWAYS = {status: _answers(None) for status in ("401", "403", "429", "500")}
 

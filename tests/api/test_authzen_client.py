@@ -1,5 +1,7 @@
 """A client that nobody here wrote asks by AuthZEN: decern's."""
 
+from typing import Any
+
 import httpx
 import pytest
 from decern import Client, DecernError
@@ -11,7 +13,7 @@ from tests.live import LiveServer
 pytestmark = pytest.mark.one_server
 
 
-def client(live: LiveServer, role: str = "service", **claims: str) -> Client:
+def client(live: LiveServer, role: str = "service", **claims: Any) -> Client:
     """Decern's client over the live server, as somebody."""
     return Client(live.address, timeout=30, token=sign_token(live.settings, role=role, **claims))
 

@@ -177,7 +177,8 @@ def test_batch_identifiers_that_an_item_leaves_out_are_those_of_all(alice: httpx
 
 
 def test_batch_without_evaluations_it_is_one(alice: httpx.Client) -> None:
-    for more in ({}, {"evaluations": []}):
+    without: list[dict[str, Any]] = [{}, {"evaluations": []}]
+    for more in without:
         assert answered(alice, MANY, WHOLE | more)["decision"] is True
 
 

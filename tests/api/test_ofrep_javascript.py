@@ -72,7 +72,7 @@ def test_a_server_in_javascript_resolves_what_the_ledger_says(
     command(staff, org, "grant", key="crm")
     contexts = [{"targetingKey": str(org)}, {"targetingKey": "ada", "org_id": org}]
     wanted = {"crm": (True, "enabled"), "hr": (False, "disabled"), "email": (True, "always_on")}
-    asked = [
+    asked: list[list[Any]] = [
         [key, fallback, context]
         for key in wanted
         for fallback in (True, False)
@@ -81,7 +81,11 @@ def test_a_server_in_javascript_resolves_what_the_ledger_says(
     for (key, *_), found in zip(asked, resolved(node, live, asked), strict=True):
         assert (found["value"], found["variant"]) == wanted[key]
         assert "errorCode" not in found
-    wrong = [["crn", True, contexts[0]], ["crm", True, {}], ["crm", True, {"targetingKey": "!"}]]
+    wrong: list[Any] = [
+        ["crn", True, contexts[0]],
+        ["crm", True, {}],
+        ["crm", True, {"targetingKey": "!"}],
+    ]
     codes = [(found["value"], found["errorCode"]) for found in resolved(node, live, wrong)]
     assert codes == [
         (True, "FLAG_NOT_FOUND"),
