@@ -14,7 +14,7 @@ from infra.bench.ground import Ground
 from infra.bench.serving import LEDGER, serving
 from infra.bench.threads import in_thread
 from infra.drill.times import LONGEST_SECONDS, Seen, Times
-from infra.drill.witnesses import Asked, Sdk, Server, Witness, sdks, servers
+from infra.drill.witnesses import Asked, Server, Witness, sdks, servers
 from infra.postgres import EmbeddedPostgres
 from infra.switch import switch_file
 from infra.tokens import sign_token
@@ -61,10 +61,11 @@ class Drill:
             asked = Asked(token=asking, org=ORG, key=KEY)
             asks: list[Server] = await stack.enter_async_context(servers(ports, asked))
             over = [addresses[number % len(addresses)] for number in range(self._sdks)]
-            listens: list[Sdk] = await stack.enter_async_context(sdks(over, asked))
-            self._told("everybody gates before the first round")
-            await _watched([*asks, *listens], allowed=False, since=0.0, change="start", number=0)
-            by_ledger = await self._by_ledger(staff, [*asks, *listens], rounds)
+            async with sdks(over, asked) as listens:
+                everybody: list[Witness] = [*asks, *listens]
+                self._told("everybody gates before the first round")
+                await _watched(everybody, allowed=False, since=0.0, change="start", number=0)
+                by_ledger = await self._by_ledger(staff, everybody, rounds)
             return by_ledger, await self._by_file(asks, min(rounds, _BY_FILE))
 
     async def _by_ledger(
