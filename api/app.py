@@ -109,7 +109,7 @@ def create_app(
     app.include_router(watch.router, responses=documented(Problem, 401, 403, 422, 503))
     app.include_router(refresh.router, responses=documented(Problem, 401, 403, 404, 422, 503))
     app.include_router(
-        propagation.router, responses=documented(Problem, 401, 403, 404, 413, 422, 503)
+        propagation.router, responses=documented(Problem, 400, 401, 403, 404, 413, 422, 503)
     )
     for spoken in (flags, flag_events):
         app.include_router(
