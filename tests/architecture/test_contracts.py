@@ -28,6 +28,10 @@ VIOLATIONS = [
     ("kafka-in-consumers-and-infra", "domain", "kafka"),
     ("kafka-in-consumers-and-infra", "projections", "kafka"),
     ("kafka-in-consumers-and-infra", "api", "kafka.errors"),
+    ("prometheus-in-infra", "domain", "prometheus_client"),
+    ("prometheus-in-infra", "projections", "prometheus_client.core"),
+    ("prometheus-in-infra", "api", "prometheus_client"),
+    ("prometheus-in-infra", "consumers", "prometheus_client"),
     ("web-in-api-and-infra", "domain", "fastapi"),
     ("web-in-api-and-infra", "projections", "starlette.responses"),
     ("web-in-api-and-infra", "consumers", "uvicorn"),
@@ -48,7 +52,8 @@ ALLOWED = {
     "projections": "psycopg",
     "api": "fastapi, projections.culprit",
     "consumers": "kafka, projections.culprit",
-    "infra": "kafka, fastapi, sqlalchemy, api.culprit, consumers.culprit, entitlements_sdk.culprit",
+    "infra": "kafka, fastapi, sqlalchemy, prometheus_client, "
+    "api.culprit, consumers.culprit, entitlements_sdk.culprit",
     "entitlements_sdk": "httpx",
 }
 
