@@ -39,6 +39,7 @@ from api.routes import (
     testing,
     watch,
 )
+from api.traffic import Counted
 
 DESCRIPTION = """May this organisation use this module, now, and who said so?
 
@@ -75,6 +76,7 @@ def create_app(
     )
     errors.install(app)
     app.add_middleware(BodyLimit)
+    app.add_middleware(Counted)
     app.add_middleware(QuickLane)  # around the limit: it reads nothing larger
     app.add_middleware(RequestIds)
     app.add_middleware(FlagCors)

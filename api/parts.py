@@ -9,7 +9,9 @@ from uuid import UUID
 
 from fastapi import Depends, Request
 
+from api.decided import Decided
 from api.tokens import TokenVerifier
+from api.traffic import Traffic
 from domain.actors import Provenance
 from domain.batches import Undone
 from domain.bulk_rows import AnyRow, Applied
@@ -220,6 +222,9 @@ class ApiParts:
     tokens: TokenVerifier
     stream_key: bytes  # signs the URLs of event streams
     readiness: Callable[[], Awaitable[list[Check]]]
+    traffic: Traffic
+    decided: Decided
+    metrics: Callable[[str], Awaitable[tuple[bytes, str]]]  # for an Accept header: body and type
     public_base_url: str | None = None
     test_clock: TestClock | None = None
 

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -14,9 +15,11 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.supervisors import Multiprocess
 
 from api.app import create_app
+from api.decided import Decided
 from api.ofrep.events import PATH as FLAG_EVENTS
 from api.parts import ApiParts
 from api.routes.watch import PATH as WATCH
+from api.traffic import Traffic
 from infra import demo as demonstration
 from infra.batches import Batches
 from infra.clock import LedgerClock
@@ -24,6 +27,8 @@ from infra.database import database
 from infra.histories import Audit, Histories
 from infra.integrity.keeper import keeping
 from infra.integrity.verifying import Integrity
+from infra.metrics.metrics import Metrics
+from infra.metrics.workers import folder_for_workers
 from infra.propagation import broker, propagating
 from infra.readiness import readiness
 from infra.settings import Settings
@@ -62,7 +67,8 @@ def serve(
         print(banner(settings, address, demo=demo) + told, flush=True)  # noqa: T201 - what it is for
         config = configuration("infra.server:worker_app", factory=True, workers=workers)
         if workers > 1:
-            Multiprocess(config, sockets=[taken]).run()
+            with folder_for_workers(settings.data_dir):
+                Multiprocess(config, sockets=[taken]).run()
         else:
             uvicorn.Server(config).run(sockets=[taken])
 
@@ -94,7 +100,9 @@ def application(settings: Settings) -> FastAPI:
             ticking(parts.ticker, directory=settings.data_dir),
             propagating(parts),
         ):
-            yield app_parts(parts)
+            metrics = Metrics(parts)
+            async with metrics.worker.sharing():
+                yield app_parts(parts, metrics)
 
     return create_app(open_parts, test_clock=settings.test_clock)
 
@@ -111,8 +119,11 @@ def configuration(app: FastAPI | str, **more: Any) -> uvicorn.Config:
     )
 
 
-def app_parts(parts: Parts) -> ApiParts:
+def app_parts(parts: Parts, metrics: Metrics) -> ApiParts:
     """What the HTTP room gets of the running parts."""
+    failed = parts.tallies.count(
+        "verify_failures_total", "Verifications that found the log or its checkpoints broken."
+    )
     return ApiParts(
         ledger=parts.ledger,
         table=parts.table,
@@ -122,7 +133,9 @@ def app_parts(parts: Parts) -> ApiParts:
         histories=Histories(parts.ledger.reading),
         audit=Audit(parts.ledger.reading),
         batches=Batches(ledger=parts.ledger, table=parts.table),
-        integrity=Integrity(parts.ledger.reading, directory=parts.settings.data_dir),
+        integrity=Integrity(
+            parts.ledger.reading, directory=parts.settings.data_dir, failed=failed.add
+        ),
         gates=parts.gates,
         rollouts=parts.rollouts,
         bypasses=parts.bypasses,
@@ -131,6 +144,9 @@ def app_parts(parts: Parts) -> ApiParts:
         stream_key=stream_key(parts.settings),
         public_base_url=parts.settings.public_base_url,
         readiness=partial(readiness, parts),
+        traffic=Traffic(parts.tallies, monotonic=time.monotonic),
+        decided=Decided(parts.tallies),
+        metrics=metrics.page,
         test_clock=SettableClock(parts) if parts.settings.test_clock else None,
     )
 

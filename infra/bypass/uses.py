@@ -32,6 +32,7 @@ class Uses:
     """
 
     def __init__(self, notes: Notes, *, sessions: Sessions, clock: LedgerClock) -> None:
+        self.recorded = 0  # uses, by this process
         self._notes = notes
         self._sessions = sessions
         self._clock = clock
@@ -50,6 +51,7 @@ class Uses:
         if minute is not None and minute in self._counts:
             _, _, count = self._counts[minute]
             self._counts[minute] = (use, by, count + 1)
+            self.recorded += 1
             return None
         appended = await self._notes.write(
             BypassUsed,
@@ -65,6 +67,7 @@ class Uses:
         )
         if minute is not None:
             self._counts.setdefault(minute, (use, by, 0))
+        self.recorded += 1
         return appended.first_position
 
     async def refuse(self, use: Use, *, why: str, by: Provenance) -> None:

@@ -15,7 +15,7 @@ from tests.live import LiveServer
 pytestmark = pytest.mark.one_server
 
 ORG, OTHER, UNKNOWN = 501, 502, 599
-PUBLIC = {"/livez", "/readyz", "/.well-known/authzen-configuration"}
+PUBLIC = {"/livez", "/readyz", "/metrics", "/.well-known/authzen-configuration"}
 
 # What a caller with a valid token may do: the roles that pass the gate of each operation, with an
 # org of their own where the path names one.
