@@ -136,8 +136,21 @@ class Asking:
             answers.append(f"{head}{pieces.head}{body}~{checksum:08x}{pieces.tail}")
             kinds.append(pieces.kind)
         if self._decided is not None:
-            self._decided.add(kinds, stale=known.stale)
+            self._count(self._decided, org, keys, kinds, stale=known.stale)
         return answers
+
+    def _count(
+        self, decided: Decided, org: OrgId, keys: Sequence[str], kinds: list[int], *, stale: bool
+    ) -> None:
+        """Staff who look around use nothing, so only what others ask is seen."""
+        noteworthy = decided.add(kinds, stale=stale)
+        if self._super_admin:
+            return
+        version = self._gating.version
+        decided.watch(kinds, version=version)
+        if noteworthy:
+            catalog = self.columns.catalog
+            decided.see(org, keys, kinds, catalog=catalog, version=version, at=self._at)
 
     def read(self, org: OrgId, known: Known, keys: Sequence[str]) -> list[dict[str, Any]]:
         """The same answers for who says them in another form."""

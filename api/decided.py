@@ -1,19 +1,34 @@
-"""How decisions turned out, counted as they are made: a place in a list each, and no more."""
+"""How decisions turned out, counted as they are made: a place in a list each, and no more.
+
+Denials are also seen by org and key, for the rollout to be judged by: those that were enforced, and
+those that shadow mode let pass.
+"""
 
 from collections.abc import Sequence
+from datetime import datetime
 
+from domain.catalog import Catalog
 from domain.decision import DISABLED_BY, Verdict
+from domain.ids import OrgId
 from projections.tallies import Tallies, Values
+from projections.watched import Denial, Sight
 
-ALLOWED = 0
-_PERMISSION = len(DISABLED_BY) + 1  # after a place for each reason of the entitlements'
+_REASONS = len(DISABLED_BY)
+ALLOWED = 0  # then a place for each reason of a denial
+PERMISSION = _REASONS + 1  # then one for each reason of a denial that shadow mode let pass
+UNGATED = 2 * _REASONS + 2
+_UNKNOWN_KEY = DISABLED_BY.index("unknown_key") + 1
 
 
 def kind_of(verdict: Verdict) -> int:
     """The place at which a verdict is counted."""
     if verdict.code == "entitlement_denied":
         return DISABLED_BY.index(str(verdict.denied_by)) + 1
-    return ALLOWED if verdict.allowed else _PERMISSION
+    if not verdict.allowed:
+        return PERMISSION
+    if verdict.would_deny is not None:
+        return PERMISSION + 1 + DISABLED_BY.index(verdict.would_deny)
+    return UNGATED if verdict.code == "gating_off" else ALLOWED
 
 
 class Decided:
@@ -22,9 +37,10 @@ class Decided:
     What lists every key, as a bulk of flags does, is not counted: nobody wants to use them all.
     """
 
-    def __init__(self, tallies: Tallies) -> None:
-        self.kinds = [0] * (_PERMISSION + 1)
+    def __init__(self, tallies: Tallies, *, sight: Sight) -> None:
+        self.kinds = [0] * (UNGATED + 1)
         self.stale = 0
+        self._sight = sight
         tallies.read("entitlement_checks_total", "Decisions made.", lambda: {(): sum(self.kinds)})
         tallies.read(
             "entitlement_denied_total",
@@ -35,19 +51,44 @@ class Decided:
         tallies.read(
             "permission_denied_total",
             "Decisions that the permission or the organisation denied.",
-            lambda: {(): self.kinds[_PERMISSION]},
+            lambda: {(): self.kinds[PERMISSION]},
         )
         tallies.read(
             "stale_served_total", "Decisions from last known good.", lambda: {(): self.stale}
         )
 
-    def add(self, kinds: Sequence[int], *, stale: bool) -> None:
-        """These decisions were made, about one org."""
-        counts = self.kinds
+    def add(self, kinds: Sequence[int], *, stale: bool) -> bool:
+        """These decisions were made, about one org; whether any of them is one to be seen."""
+        counts, seen = self.kinds, False
         for kind in kinds:
             counts[kind] += 1
+            seen = seen or kind != ALLOWED
         if stale:
             self.stale += len(kinds)
+        return seen
+
+    def watch(self, kinds: Sequence[int], *, version: int) -> None:
+        """Of them, those that were gated or watched are what denials are measured against."""
+        self._sight.checked(len(kinds) - kinds.count(UNGATED), version=version)
+
+    def see(
+        self,
+        org: OrgId,
+        keys: Sequence[str],
+        kinds: Sequence[int],
+        *,
+        catalog: Catalog,
+        version: int,
+        at: datetime,
+    ) -> None:
+        """See the denials among them, and what would have been denied, each under its key."""
+        for key, kind in zip(keys, kinds, strict=True):
+            if kind in (ALLOWED, PERMISSION, UNGATED, _UNKNOWN_KEY):
+                continue
+            enforced = kind < PERMISSION
+            reason = DISABLED_BY[kind - 1 if enforced else kind - PERMISSION - 1]
+            denial = Denial(version, org, catalog.resolve(key), reason, enforced)
+            self._sight.denied(denial, at)
 
     def _denied(self) -> dict[Values, float]:
         return {(reason,): self.kinds[place] for place, reason in enumerate(DISABLED_BY, start=1)}

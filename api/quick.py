@@ -21,7 +21,7 @@ from api.standing import known_of
 from api.tokens import LONGEST_TOKEN, Principal
 from domain.ids import OrgId
 
-_CHECK, _BATCH = "/api/v1/check", "/api/v1/check/batch"
+CHECK, _BATCH = "/api/v1/check", "/api/v1/check/batch"
 _ORGS = "/api/v1/orgs/"
 _MAP, _SNAPSHOT = "entitlements", "snapshot"
 _ROUTE_OF = {made: f"{_ORGS}{{org}}/{made}" for made in (_MAP, _SNAPSHOT)}
@@ -46,7 +46,7 @@ class QuickLane:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not scope["query_string"]:
             path, method = scope["path"], scope["method"]
-            if method == "POST" and path in (_CHECK, _BATCH):
+            if method == "POST" and path in (CHECK, _BATCH):
                 return await self._post(path, scope, receive, send)
             if method == "GET" and path.startswith(_ORGS):
                 found = _kept(path, scope)
@@ -62,7 +62,7 @@ class QuickLane:
             return await self._app(scope, receive, send)
         since = parts.traffic.monotonic()
         body, again = await _read(receive)
-        answered = (_checked if path == _CHECK else _batched)(parts, principal, body)
+        answered = (_checked if path == CHECK else _batched)(parts, principal, body)
         if answered is None:
             return await self._app(scope, again, send)
         parts.traffic.answered("POST", path, 200, since=since)

@@ -31,6 +31,11 @@ class Traffic:
             ("method", "route"),
         )
 
+    def answers(self, method: str, route: str) -> tuple[int, float]:
+        """How many answers a route gave, and the seconds until they began in sum."""
+        slots = self._seconds.of.get((method, route))
+        return (int(sum(slots[:-1])), slots[-1]) if slots is not None else (0, 0.0)
+
     def answered(self, method: str, route: str, status: int, *, since: float) -> None:
         """An answer begins, to what was asked at `since`."""
         self._answers.add(method, route, str(status))

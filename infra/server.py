@@ -18,6 +18,7 @@ from api.app import create_app
 from api.decided import Decided
 from api.ofrep.events import PATH as FLAG_EVENTS
 from api.parts import ApiParts
+from api.quick import CHECK
 from api.routes.watch import PATH as WATCH
 from api.traffic import Traffic
 from infra import demo as demonstration
@@ -35,6 +36,7 @@ from infra.settings import Settings
 from infra.testing import WARNING, SettableClock, check_workers
 from infra.ticking import ticking
 from infra.tokens import sign_token, stream_key, verifier
+from infra.watching import Watching
 from infra.wiring import Parts, opened
 
 
@@ -100,9 +102,9 @@ def application(settings: Settings) -> FastAPI:
             ticking(parts.ticker, directory=settings.data_dir),
             propagating(parts),
         ):
-            metrics = Metrics(parts)
-            async with metrics.worker.sharing():
-                yield app_parts(parts, metrics)
+            metrics, watching = Metrics(parts), watching_of(parts)
+            async with metrics.worker.sharing(), watching.watching():
+                yield app_parts(parts, metrics, watching)
 
     return create_app(open_parts, test_clock=settings.test_clock)
 
@@ -119,11 +121,23 @@ def configuration(app: FastAPI | str, **more: Any) -> uvicorn.Config:
     )
 
 
-def app_parts(parts: Parts, metrics: Metrics) -> ApiParts:
+def watching_of(parts: Parts) -> Watching:
+    """What is seen of decisions."""
+    return Watching(
+        parts.tallies,
+        reading=parts.ledger.reading,
+        version=lambda: parts.gates.version,
+        now=parts.clock.now,
+    )
+
+
+def app_parts(parts: Parts, metrics: Metrics, watching: Watching) -> ApiParts:
     """What the HTTP room gets of the running parts."""
     failed = parts.tallies.count(
         "verify_failures_total", "Verifications that found the log or its checkpoints broken."
     )
+    traffic = Traffic(parts.tallies, monotonic=time.monotonic)
+    watching.answers = partial(traffic.answers, "POST", CHECK)
     return ApiParts(
         ledger=parts.ledger,
         table=parts.table,
@@ -144,8 +158,8 @@ def app_parts(parts: Parts, metrics: Metrics) -> ApiParts:
         stream_key=stream_key(parts.settings),
         public_base_url=parts.settings.public_base_url,
         readiness=partial(readiness, parts),
-        traffic=Traffic(parts.tallies, monotonic=time.monotonic),
-        decided=Decided(parts.tallies),
+        traffic=traffic,
+        decided=Decided(parts.tallies, sight=watching.sight),
         metrics=metrics.page,
         test_clock=SettableClock(parts) if parts.settings.test_clock else None,
     )

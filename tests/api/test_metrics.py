@@ -8,6 +8,7 @@ from itertools import count
 
 import httpx
 import pytest
+from prometheus_client import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from tests.api.calls import REASON, command
@@ -18,10 +19,15 @@ pytestmark = pytest.mark.one_server
 CHECK = "/api/v1/check"
 OPEN = {"Accept": "application/openmetrics-text; version=1.0.0"}
 PATIENCE_SECONDS = 30.0
-LABELS = {"le", "method", "module", "reason", "route", "status", "view"}
+LABELS = {"class", "le", "method", "module", "reason", "route", "status", "view"}
 _USERS = count(1)
 
 Numbers = dict[str, float]
+
+
+def families(text: str) -> list[Metric]:
+    """A page as Prometheus reads it."""
+    return list(text_string_to_metric_families(text))  # type: ignore[no-untyped-call]
 
 
 def scraped(live: LiveServer) -> Numbers:
@@ -29,7 +35,7 @@ def scraped(live: LiveServer) -> Numbers:
     text = live.client().get("/metrics", headers=OPEN).text
     return {
         " ".join((sample.name, *sample.labels.values())): sample.value
-        for family in text_string_to_metric_families(text)
+        for family in families(text)
         for sample in family.samples
     }
 
@@ -162,6 +168,27 @@ def test_a_verification_that_fails_is_counted(
     assert scraped(live)["verify_failures_total"] == before + 1
 
 
+def test_shadow_mode_compares_what_it_lets_pass(
+    live: LiveServer, staff: httpx.Client, user: httpx.Client, org: int
+) -> None:
+    """With the legacy flags: they agree that a module is off, and know nothing of a submodule."""
+    command(staff, org, "grant", key="crm")
+    command(staff, org, "set-submodule", key="crm.orders", enabled=False)
+    shadow = {"reason": REASON, "percent": 0, "default": "shadow"}
+    assert staff.put("/api/v1/admin/rollout", json=shadow).status_code == 200
+    before = scraped(live)
+    try:
+        for key in ("crm", "hr", "CRM.orders"):
+            answer = user.post(CHECK, json={"org": org, "key": key}).json()
+            assert answer["allowed"]
+    finally:
+        staff.put("/api/v1/admin/rollout", json={"reason": REASON, "percent": 100})
+
+    moved(live, before, "would_deny_total agreed", "would_deny_total false_denial")
+    denied = "entitlement_denied_total not_granted"
+    assert scraped(live)[denied] == before[denied]
+
+
 def test_no_label_names_an_org_a_user_or_a_path(
     live: LiveServer, user: httpx.Client, org: int
 ) -> None:
@@ -175,7 +202,7 @@ def test_no_label_names_an_org_a_user_or_a_path(
 
     text = live.client().get("/metrics", headers=OPEN).text
 
-    for family in text_string_to_metric_families(text):
+    for family in families(text):
         for sample in family.samples:
             assert set(sample.labels) <= LABELS, sample
             for value in sample.labels.values():
