@@ -27,6 +27,7 @@ from domain.steering import Steer, Steered
 from domain.verified import Verified
 from projections.audit_pages import AuditQuery
 from projections.batches import BatchPage
+from projections.readiness import Readiness
 from projections.rollout import Gates, Member
 from projections.rows import Rows
 from projections.shelf import Shelf
@@ -131,6 +132,9 @@ class Rollouts(Protocol):
         dry_run: bool = False,
     ) -> Steered:
         """Carry out commands on the rollout, all or none, or raise a Refusal."""
+
+    async def readiness(self, *, share: int, after: str, limit: int) -> Readiness:
+        """What is known before a share is enforced, with a page of the orgs it would deny."""
 
     async def cohort(
         self, *, share: int | None, tag: str | None, after: str, limit: int

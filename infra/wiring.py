@@ -284,7 +284,7 @@ async def running(settings: Settings, where: Database) -> AsyncIterator[Parts]:
             ledger=ledger,
             gates=gates,
             switch=switch,
-            rollouts=Rollouts(ledger.reading, steering=steering),
+            rollouts=Rollouts(ledger.reading, steering=steering, rows=rows),
             bypasses=bypasses,
             ticker=ticker,
             ears=ears,

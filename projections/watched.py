@@ -15,8 +15,10 @@ from domain.catalog import Key
 from domain.evidence import Evidence, Watched
 from domain.ids import OrgId
 
+PRESENT_HOURS = 24  # for so long a denial speaks against going on, as the plan would watch a step
 MOST_DENIALS = 10_000  # by org and key, between two times of keeping them
 KEPT_DAYS = 30
+_ALWAYS = 24 * 366 * 100  # hours
 
 _KEEP = """
     SELECT ledger.keep_watched(
@@ -27,7 +29,9 @@ _KEEP = """
 _SUMS = """
     SELECT coalesce(sum(checks), 0)::bigint, coalesce(sum(unexpected), 0)::bigint,
            coalesce(sum(answers), 0)::bigint, coalesce(sum(seconds), 0)::float8
-      FROM ledger.rollout_watched WHERE rollout_version = ANY(%s)
+      FROM ledger.rollout_watched
+     WHERE rollout_version = ANY(%s)
+       AND hour > clock_timestamp() - make_interval(hours => %s)
 """
 _SEEN = """
     SELECT org, name, key, denied_by, legacy, uses, last_use
@@ -162,9 +166,10 @@ async def forget(connection: AsyncConnection, *, before: datetime) -> None:
 async def evidence(
     connection: AsyncConnection, *, present: Sequence[int], baseline: Sequence[int]
 ) -> Evidence:
-    """What was watched under some versions of the rollout, beside what was under others."""
+    """What was watched in a day under some versions of the rollout, beside others at any time."""
     return Evidence(
-        present=await _sums(connection, present), baseline=await _sums(connection, baseline)
+        present=await _sums(connection, present, hours=PRESENT_HOURS),
+        baseline=await _sums(connection, baseline, hours=_ALWAYS),
     )
 
 
@@ -182,8 +187,8 @@ async def keys_used(connection: AsyncConnection, orgs: Collection[OrgId]) -> lis
     ]
 
 
-async def _sums(connection: AsyncConnection, versions: Sequence[int]) -> Watched:
-    cursor = await connection.execute(_SUMS, (list(versions),))
+async def _sums(connection: AsyncConnection, versions: Sequence[int], *, hours: int) -> Watched:
+    cursor = await connection.execute(_SUMS, (list(versions), hours))
     row = await cursor.fetchone()
     assert row is not None
     return Watched(*row)

@@ -47,6 +47,7 @@ MATRIX: dict[tuple[str, str], set[str]] = {
     ("PUT", "/api/v1/admin/rollout"): STAFF,
     ("GET", "/api/v1/admin/rollout/history"): STAFF,
     ("GET", "/api/v1/admin/rollout/cohort"): STAFF,
+    ("GET", "/api/v1/admin/rollout/readiness"): STAFF,
     ("POST", "/api/v1/admin/rollout/rollback"): STAFF,  # and services that are held to no org
     **{("POST", f"/api/v1/admin/rollout/{name}"): STAFF for name in CHANGES},
     ("POST", "/api/v1/check"): ANYONE,
@@ -95,6 +96,7 @@ QUERIES = {
     "events": {"org": "{org}"},
     "export": {"org": "{org}"},
     "cohort": {"percent": "5"},
+    "readiness": {"percent": "5"},
 }
 NAMING_AN_ORG = [
     operation for operation in MATRIX if "{org}" in operation[1] or "replay" in operation[1]

@@ -21,14 +21,17 @@ COMMENT ON TABLE denials_seen IS
 CREATE INDEX denials_seen_by_day ON denials_seen (day);
 
 CREATE TABLE rollout_watched (
-    rollout_version bigint PRIMARY KEY,
+    rollout_version bigint NOT NULL,
+    hour timestamptz NOT NULL,
     checks bigint NOT NULL,
     unexpected bigint NOT NULL,
     answers bigint NOT NULL,
-    seconds double precision NOT NULL
+    seconds double precision NOT NULL,
+    PRIMARY KEY (rollout_version, hour)
 );
 COMMENT ON TABLE rollout_watched IS
-    'Sums of decisions by the version of the rollout they were made by: those that were gated or '
+    'Sums of decisions by the version of the rollout they were made by and the hour they were '
+    'kept in: those that were gated or '
     'watched, those denied (or that would have been) against the legacy view, and the answers of '
     'the check route with the seconds they took.';
 
@@ -68,7 +71,7 @@ BEGIN
                       THEN excluded.legacy ELSE s.legacy END,
         last_use = greatest(s.last_use, excluded.last_use);
     INSERT INTO rollout_watched AS w
-        SELECT n.version, n.checks,
+        SELECT n.version, date_trunc('hour', clock_timestamp(), 'UTC'), n.checks,
                coalesce((SELECT sum(d.uses) FROM unnest(p_of, v_legacy, p_uses)
                                                  AS d (version, legacy, uses)
                           WHERE d.version = n.version AND d.legacy), 0),
@@ -76,7 +79,7 @@ BEGIN
           FROM unnest(p_versions, p_checks, p_answers, p_seconds)
                AS n (version, checks, answers, seconds)
          ORDER BY n.version
-    ON CONFLICT (rollout_version) DO UPDATE SET
+    ON CONFLICT (rollout_version, hour) DO UPDATE SET
         checks = w.checks + excluded.checks,
         unexpected = w.unexpected + excluded.unexpected,
         answers = w.answers + excluded.answers,
