@@ -7,7 +7,7 @@ those that shadow mode let pass.
 from collections.abc import Sequence
 from datetime import datetime
 
-from domain.catalog import Catalog
+from domain.catalog import Catalog, Key
 from domain.decision import DISABLED_BY, Verdict
 from domain.ids import OrgId
 from projections.tallies import Tallies, Values
@@ -18,6 +18,7 @@ ALLOWED = 0  # then a place for each reason of a denial
 PERMISSION = _REASONS + 1  # then one for each reason of a denial that shadow mode let pass
 UNGATED = 2 * _REASONS + 2
 _UNKNOWN_KEY = DISABLED_BY.index("unknown_key") + 1
+_UNSEEN = frozenset((ALLOWED, PERMISSION, UNGATED, _UNKNOWN_KEY))
 
 
 def kind_of(verdict: Verdict) -> int:
@@ -59,13 +60,11 @@ class Decided:
 
     def add(self, kinds: Sequence[int], *, stale: bool) -> bool:
         """These decisions were made, about one org; whether any of them is one to be seen."""
-        counts, seen = self.kinds, False
-        for kind in kinds:
-            counts[kind] += 1
-            seen = seen or kind != ALLOWED
+        for kind in set(kinds):
+            self.kinds[kind] += kinds.count(kind)
         if stale:
             self.stale += len(kinds)
-        return seen
+        return any(kinds)
 
     def watch(self, kinds: Sequence[int], *, version: int) -> None:
         """Of them, those that were gated or watched are what denials are measured against."""
@@ -82,13 +81,23 @@ class Decided:
         at: datetime,
     ) -> None:
         """See the denials among them, and what would have been denied, each under its key."""
-        for key, kind in zip(keys, kinds, strict=True):
-            if kind in (ALLOWED, PERMISSION, UNGATED, _UNKNOWN_KEY):
-                continue
-            enforced = kind < PERMISSION
-            reason = DISABLED_BY[kind - 1 if enforced else kind - PERMISSION - 1]
-            denial = Denial(version, org, catalog.resolve(key), reason, enforced)
-            self._sight.denied(denial, at)
+        quick = self._sight.quick(org, version=version)
+        for name in zip(keys, kinds, strict=True):
+            seen = quick.get(name)
+            if seen is not None:
+                seen.uses += 1
+                seen.last_use = at
+            elif name[1] not in _UNSEEN:
+                key = catalog.resolve(name[0])
+                seen = self._sight.denied(_denial(version, org, key, name[1]), at)
+                if seen is not None and key == name[0]:  # of other spellings there are too many
+                    quick[name] = seen
 
     def _denied(self) -> dict[Values, float]:
         return {(reason,): self.kinds[place] for place, reason in enumerate(DISABLED_BY, start=1)}
+
+
+def _denial(version: int, org: OrgId, key: Key, kind: int) -> Denial:
+    enforced = kind < PERMISSION
+    reason = DISABLED_BY[kind - 1 if enforced else kind - PERMISSION - 1]
+    return Denial(version, org, key, reason, enforced)

@@ -68,7 +68,7 @@ class Tallies:
 
     def __init__(self) -> None:
         self._all: dict[str, Count | Spread] = {}
-        self._read: list[Callable[[], Count]] = []
+        self._read: list[Callable[[], Count | Spread]] = []
 
     def count(self, name: str, says: str, labels: Values = ()) -> Count:
         """A count of this name, which ends in `_total`."""
@@ -100,6 +100,18 @@ class Tallies:
             return found
 
         self._read.append(count)
+
+    def read_spread(
+        self, name: str, says: str, slots: Callable[[], dict[Values, list[float]]], labels: Values
+    ) -> None:
+        """The same for durations; slots are as `Spread` has them for `QUICK`."""
+
+        def spread() -> Spread:
+            found = Spread(name, says, labels)
+            found.of = slots()
+            return found
+
+        self._read.append(spread)
 
     def counted(self) -> list[Count | Spread]:
         """Every tally that somebody holds, as it stands now."""

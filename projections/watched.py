@@ -58,7 +58,8 @@ class Denial(NamedTuple):
     enforced: bool
 
 
-class Seen(NamedTuple):
+@dataclass(slots=True)
+class Seen:
     """How often, and when last."""
 
     uses: int
@@ -96,20 +97,28 @@ class Sight:
     def __init__(self, *, most: int = MOST_DENIALS) -> None:
         self._most = most
         self._batch = Batch()
+        self._quick: dict[tuple[int, OrgId], dict[tuple[str, int], Seen]] = {}
 
     def checked(self, number: int, *, version: int) -> None:
         """So many decisions were gated or watched, by a version of the rollout."""
         self._batch.checks[version] = self._batch.checks.get(version, 0) + number
 
-    def denied(self, denial: Denial, at: datetime, *, uses: int = 1) -> None:
-        """One of them was a denial, or would have been."""
+    def quick(self, org: OrgId, *, version: int) -> dict[tuple[str, int], Seen]:
+        """What was seen of an org, by a key and how its decision is counted: so again is cheap."""
+        found = self._quick.get((version, org))
+        return self._quick.setdefault((version, org), {}) if found is None else found
+
+    def denied(self, denial: Denial, at: datetime, *, uses: int = 1) -> Seen | None:
+        """One of them was a denial, or would have been; None where there is no room for it."""
         seen = self._batch.denials.get(denial)
         if seen is not None:
-            self._batch.denials[denial] = Seen(seen.uses + uses, max(at, seen.last_use))
+            seen.uses += uses
+            seen.last_use = max(at, seen.last_use)
         elif len(self._batch.denials) < self._most:
-            self._batch.denials[denial] = Seen(uses, at)
+            seen = self._batch.denials[denial] = Seen(uses, at)
         else:
             self._batch.unsampled += uses
+        return seen
 
     def answered(self, number: int, seconds: float, *, version: int) -> None:
         """So many answers of the check route took so long in sum."""
@@ -118,7 +127,7 @@ class Sight:
 
     def take(self) -> Batch:
         """What was seen since the last time."""
-        batch, self._batch = self._batch, Batch()
+        batch, self._batch, self._quick = self._batch, Batch(), {}
         return batch
 
     def put_back(self, batch: Batch) -> None:
