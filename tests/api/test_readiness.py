@@ -89,6 +89,22 @@ def test_only_orgs_that_a_percentage_reaches_are_named(
     assert not losing(staff, org, percent=place / 100)
 
 
+def test_a_module_that_stays_exempt_is_nobodys_loss(
+    staff: httpx.Client, watched: httpx.Client, org: int
+) -> None:
+    """Whatever the percentage, it is not enforced."""
+    ask(watched, org, "hr", "seo")
+    once_seen(staff, org, "hr", "seo")
+    exempt = {"key": "hr", "reason": REASON}
+
+    staff.post(f"{ROLLOUT}/exempt-module", json=exempt)
+    found = losing(staff, org)
+    staff.post(f"{ROLLOUT}/exempt-module", json=exempt | {"exempt": False})
+
+    assert set(found) == {"seo"}
+    assert set(losing(staff, org)) == {"hr", "seo"}
+
+
 def test_going_up_is_refused_while_denials_contradict_the_legacy_flags(
     staff: httpx.Client, watched: httpx.Client, org: int
 ) -> None:
