@@ -240,6 +240,15 @@ def test_the_documented_names_are_told(live: LiveServer, user: httpx.Client, org
     }
 
 
+def test_every_name_is_explained(live: LiveServer) -> None:
+    """To whoever looks at it at night."""
+    page = (ROOT / "infra" / "metrics" / "README.md").read_text(encoding="utf-8")
+    text = live.client().get("/metrics").text
+    told = set(re.findall(r"^# TYPE ([a-z_]+)", text, re.MULTILINE))
+
+    assert {name for name in told if name not in page} == set()
+
+
 def test_every_alert_is_about_names_that_are_told(live: LiveServer) -> None:
     """A name that is misspelt in a rule never fires, and nobody would notice."""
     rules = (ROOT / "infra" / "prometheus" / "alerts.yml").read_text(encoding="utf-8")

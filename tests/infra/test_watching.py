@@ -17,7 +17,7 @@ from projections.watched import Denial, Sight, evidence, keys_used, orgs_denied
 from tests.domain.world import noon
 from tests.infra.store.orders import CRM, LEADS, registration
 
-pytestmark = [pytest.mark.anyio, pytest.mark.one_server]
+pytestmark = pytest.mark.anyio
 HR = Key("hr")
 ORG, NOBODY = OrgId("1"), OrgId("404")
 

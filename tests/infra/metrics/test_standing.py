@@ -16,7 +16,7 @@ from tests.conftest import started
 from tests.faults.proxy import Proxy
 from tests.infra.store.orders import CRM, order, registration
 
-pytestmark = [pytest.mark.anyio, pytest.mark.one_server]
+pytestmark = pytest.mark.anyio
 HR = Key("hr")
 
 
