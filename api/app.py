@@ -42,6 +42,7 @@ from api.routes import (
     testing,
     watch,
 )
+from api.traffic import Counted
 
 DESCRIPTION = """May this organisation use this module, now, and who said so?
 
@@ -78,6 +79,7 @@ def create_app(
     )
     errors.install(app)
     app.add_middleware(BodyLimit)
+    app.add_middleware(Counted)
     app.add_middleware(QuickLane)  # around the limit: it reads nothing larger
     app.add_middleware(RequestIds)
     app.add_middleware(FlagCors)

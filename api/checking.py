@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from api.decided import Decided, kind_of
 from api.render_decisions import Moment, ends, middle
 from api.tokens import Principal
 from domain.decision import UNKNOWN_KEY, Gating, has_permission, judge, may_act_in
@@ -37,6 +38,7 @@ class _Pieces(NamedTuple):
     head: str
     ending: str  # of the id
     tail: str
+    kind: int  # under which it is counted
 
 
 @lru_cache(maxsize=4096)
@@ -57,8 +59,9 @@ def _judged(
         from_history=from_history,
         cell=cell,
     )
-    head, tail = ends(judge(cell, mode, super_admin, permitted, own))
-    return _Pieces(head.removeprefix("{"), how, tail)
+    verdict = judge(cell, mode, super_admin, permitted, own)
+    head, tail = ends(verdict)
+    return _Pieces(head.removeprefix("{"), how, tail, kind_of(verdict))
 
 
 class Asking:
@@ -67,6 +70,7 @@ class Asking:
     Args:
         about: whom the question is about.
         ttl: how long an answer may be kept at most; None where it is of a chosen instant.
+        decided: where the answers are counted; None where they are not.
     """
 
     def __init__(
@@ -78,8 +82,10 @@ class Asking:
         permission: str | None,
         at: datetime,
         ttl: timedelta | None,
+        decided: Decided | None = None,
     ) -> None:
         self.columns = columns
+        self._decided = decided
         self._gating = gating
         self._about = about
         self._super_admin = about.role == "super_admin"
@@ -113,7 +119,7 @@ class Asking:
         between = middle(known.version, self._moment, self._until(known), known.stale)
         places, uniform, cells = self.columns.place_of, self._gating.uniform, known.cells
         alike: dict[int, _Pieces] = {}
-        answers = []
+        answers, kinds = [], []
         for key, head in zip(keys, heads, strict=True):
             place = places.get(key)
             if place is not None and uniform is not None:
@@ -128,7 +134,23 @@ class Asking:
                 body = f"{named}{pieces.ending}"
             checksum = crc32(body.encode(), start)
             answers.append(f"{head}{pieces.head}{body}~{checksum:08x}{pieces.tail}")
+            kinds.append(pieces.kind)
+        if self._decided is not None:
+            self._count(self._decided, org, keys, kinds, stale=known.stale)
         return answers
+
+    def _count(
+        self, decided: Decided, org: OrgId, keys: Sequence[str], kinds: list[int], *, stale: bool
+    ) -> None:
+        """Staff who look around use nothing, so only what others ask is seen."""
+        noteworthy = decided.add(kinds, stale=stale)
+        if self._super_admin:
+            return
+        version = self._gating.version
+        decided.watch(kinds, version=version)
+        if noteworthy:
+            catalog = self.columns.catalog
+            decided.see(org, keys, kinds, catalog=catalog, version=version, at=self._at)
 
     def read(self, org: OrgId, known: Known, keys: Sequence[str]) -> list[dict[str, Any]]:
         """The same answers for who says them in another form."""
@@ -139,11 +161,11 @@ class Asking:
     def _pieces(
         self, cell: int, mode: Mode, own: bool, opening: str, known: Known, between: str
     ) -> "_Pieces":
-        head, how, tail = _judged(
+        head, how, tail, kind = _judged(
             cell, mode, self._super_admin, self._permitted, own, self._from_history
         )
         named = f"~{known.version}~{self._moment.versions}~{how}"
-        return _Pieces(f"{head}{opening}", named, f"{between}{tail}")
+        return _Pieces(f"{head}{opening}", named, f"{between}{tail}", kind)
 
     def _found(self, org: OrgId, known: Known, key: str) -> tuple[int | str, int, Mode]:
         columns, gating = self.columns, self._gating

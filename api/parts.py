@@ -9,7 +9,9 @@ from uuid import UUID
 
 from fastapi import Depends, Request
 
+from api.decided import Decided
 from api.tokens import TokenVerifier
+from api.traffic import Traffic
 from domain.actors import Provenance
 from domain.batches import Undone
 from domain.bulk_rows import AnyRow, Applied
@@ -25,6 +27,7 @@ from domain.steering import Steer, Steered
 from domain.verified import Verified
 from projections.audit_pages import AuditQuery
 from projections.batches import BatchPage
+from projections.readiness import Readiness
 from projections.rollout import Gates, Member
 from projections.rows import Rows
 from projections.shelf import Shelf
@@ -130,6 +133,9 @@ class Rollouts(Protocol):
     ) -> Steered:
         """Carry out commands on the rollout, all or none, or raise a Refusal."""
 
+    async def readiness(self, *, share: int, after: str, limit: int) -> Readiness:
+        """What is known before a share is enforced, with a page of the orgs it would deny."""
+
     async def cohort(
         self, *, share: int | None, tag: str | None, after: str, limit: int
     ) -> list[Member]:
@@ -220,6 +226,9 @@ class ApiParts:
     tokens: TokenVerifier
     stream_key: bytes  # signs the URLs of event streams
     readiness: Callable[[], Awaitable[list[Check]]]
+    traffic: Traffic
+    decided: Decided
+    metrics: Callable[[str], Awaitable[tuple[bytes, str]]]  # for an Accept header: body and type
     public_base_url: str | None = None
     test_clock: TestClock | None = None
 

@@ -21,10 +21,10 @@ from api.standing import known_of
 from api.tokens import LONGEST_TOKEN, Principal
 from domain.ids import OrgId
 
-_CHECK, _BATCH = "/api/v1/check", "/api/v1/check/batch"
+CHECK, _BATCH = "/api/v1/check", "/api/v1/check/batch"
 _ORGS = "/api/v1/orgs/"
 _MAP, _SNAPSHOT = "entitlements", "snapshot"
-_MADE = (_MAP, _SNAPSHOT)
+_ROUTE_OF = {made: f"{_ORGS}{{org}}/{made}" for made in (_MAP, _SNAPSHOT)}
 _BEARER = b"Bearer "
 _JSON = (b"content-type", b"application/json")
 _NOT_KEPT = (b"cache-control", b"no-store")
@@ -46,7 +46,7 @@ class QuickLane:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not scope["query_string"]:
             path, method = scope["path"], scope["method"]
-            if method == "POST" and path in (_CHECK, _BATCH):
+            if method == "POST" and path in (CHECK, _BATCH):
                 return await self._post(path, scope, receive, send)
             if method == "GET" and path.startswith(_ORGS):
                 found = _kept(path, scope)
@@ -60,10 +60,12 @@ class QuickLane:
         principal = _caller(parts, headers) if _plain_body(headers) else None
         if principal is None:
             return await self._app(scope, receive, send)
+        since = parts.traffic.monotonic()
         body, again = await _read(receive)
-        answered = (_checked if path == _CHECK else _batched)(parts, principal, body)
+        answered = (_checked if path == CHECK else _batched)(parts, principal, body)
         if answered is None:
             return await self._app(scope, again, send)
+        parts.traffic.answered("POST", path, 200, since=since)
         return await _answer(send, 200, answered.encode(), [_NOT_KEPT])
 
 
@@ -188,6 +190,7 @@ def _asking(
         permission=permission,
         at=at,
         ttl=timedelta(seconds=rows.ttl_seconds),
+        decided=parts.decided,
     )
     return asking, known
 
@@ -195,10 +198,11 @@ def _asking(
 def _kept(path: str, scope: Scope) -> Kept | None:
     """A map or a snapshot that was made before and still holds."""
     parts, headers = _parts(scope), _headers(scope)
+    since = parts.traffic.monotonic()
     principal = _caller(parts, headers)
     named, _, what = path.removeprefix(_ORGS).partition("/")
     org = OrgId(named)
-    if principal is None or what not in _MADE or not principal.may_see(org):
+    if principal is None or what not in _ROUTE_OF or not principal.may_see(org):
         return None
     entry = parts.table.held(org)
     if entry is None:
@@ -211,7 +215,9 @@ def _kept(path: str, scope: Scope) -> Kept | None:
     body, etag = found
     named_etag = (b"etag", etag.encode())
     if etag in headers.get(b"if-none-match", b"").decode("latin-1"):
+        parts.traffic.answered("GET", _ROUTE_OF[what], 304, since=since)
         return 304, b"", [named_etag, _ASKED_AGAIN]
+    parts.traffic.answered("GET", _ROUTE_OF[what], 200, since=since)
     return 200, body, [named_etag, _ASKED_AGAIN]
 
 

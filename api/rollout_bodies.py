@@ -27,7 +27,7 @@ Percent = Annotated[
     float, Field(ge=0, le=100, description="of the orgs, with at most two decimals")
 ]
 Override = Annotated[
-    bool, Field(description="go on although sign-offs are missing; that is recorded")
+    bool, Field(description="go on although thresholds or sign-offs say no; that is recorded")
 ]
 Name = Annotated[str, Field(min_length=1, max_length=64)]
 Named = Annotated[list[int | Name], Field(min_length=1, max_length=1_000)]
@@ -77,9 +77,10 @@ class PercentageBody(RolloutBody):
     """Enforce for a percentage of the orgs: always the same ones first."""
 
     percent: Percent
+    override: Override = False
 
     def commands(self) -> Sequence[Steer]:
-        return [SetShare(share=share_of(self.percent))]
+        return [SetShare(share=share_of(self.percent), override=self.override)]
 
 
 class ExemptOrgBody(RolloutBody):
@@ -141,6 +142,7 @@ class RolloutUpdate(RolloutBody):
     percent: Percent | None = None
     default: Mode | None = None
     killed: bool | None = None
+    override: Override = False
 
     def commands(self) -> Sequence[Steer]:
         wanted: list[Steer] = []
@@ -149,7 +151,7 @@ class RolloutUpdate(RolloutBody):
         if self.default is not None:
             wanted.append(SetDefault(mode=self.default))
         if self.percent is not None:
-            wanted.append(SetShare(share=share_of(self.percent)))
+            wanted.append(SetShare(share=share_of(self.percent), override=self.override))
         return wanted
 
 

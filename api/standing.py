@@ -16,11 +16,19 @@ Found = dict[OrgId, Known | Refusal]
 
 
 async def present(
-    parts: ApiParts, orgs: Iterable[OrgId], *, about: Principal, permission: str | None
+    parts: ApiParts,
+    orgs: Iterable[OrgId],
+    *,
+    about: Principal,
+    permission: str | None,
+    counted: bool = True,
 ) -> tuple[Asking, Found]:
     """Every org at this one instant; a refusal where it cannot be found out.
 
     What crosses a boundary while others are still being read is read again.
+
+    Args:
+        counted: whether the answers count as decisions: those of a list of all keys do not.
     """
     rows = parts.rows
     found: Found = {}
@@ -36,6 +44,7 @@ async def present(
                 permission=permission,
                 at=at,
                 ttl=timedelta(seconds=rows.ttl_seconds),
+                decided=parts.decided if counted else None,
             )
             return asking, found
     raise Unavailable("Too much changes by itself at this moment; ask again.")

@@ -23,12 +23,16 @@ class GatingResumed(RolloutEvent):
 
 
 class ShareSet(RolloutEvent):
-    """Gating is enforced for `share` hundredths of a percent of the orgs, the same ones always."""
+    """Gating is enforced for `share` hundredths of a percent of the orgs, the same ones always.
+
+    `overrode` names the thresholds that would have refused it.
+    """
 
     TOPIC = "entitlements.ShareSet.v1"
 
     share: int
     previous: int
+    overrode: list[str]
 
 
 class DefaultModeSet(RolloutEvent):

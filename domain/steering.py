@@ -2,12 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Self
 
 from domain.actors import Provenance
 from domain.catalog import Catalog, Key
+from domain.evidence import Evidence
 from domain.gating import EVERYBODY, Mode
 from domain.ids import OrgId
 from domain.phases import BY_KEY, ROLES, Step, following
@@ -66,6 +67,16 @@ class TooManyOrgs(Unacceptable):
         super().__init__(f"Name 1 to {MOST_ORGS} organisations; these are {count}.", count=count)
 
 
+class PromotionRefused(Contradicted):
+    """The evidence speaks against enforcing for more orgs."""
+
+    code = "promotion_refused"
+    hint = "Find out what is denied wrongly (readiness names it); override goes on, on record."
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("; ".join(problems), problems=list(problems))
+
+
 class SignOffMissing(Contradicted):
     """A step may not begin before all five roles agreed."""
 
@@ -90,11 +101,12 @@ class PlanFinished(Contradicted):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SteeringContext:
-    """When a command is judged, on whose word, and by which catalog."""
+    """When a command is judged, on whose word, and what speaks for and against it."""
 
     now: datetime
     by: Provenance
     catalog: Catalog
+    evidence: Evidence = field(default_factory=Evidence)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,13 +172,15 @@ class Resume(Steer):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetShare(Steer):
-    """Enforce for so many hundredths of a percent of the orgs, always the same ones first.
+    """Enforce for so many hundredths of a percent; going up needs the evidence on its side.
 
     Raises:
-        InvalidShare.
+        InvalidShare, PromotionRefused.
+        NotPermitted: only a super admin goes on against the evidence.
     """
 
     share: int
+    override: bool = False
 
     def decide(self, rollout: Rollout, context: SteeringContext) -> None:
         if not 0 <= self.share <= EVERYBODY:
@@ -174,7 +188,12 @@ class SetShare(Steer):
         previous = rollout.rules.share
         if self.share == previous:
             return
-        _record(rollout, context, ShareSet, share=self.share, previous=previous)
+        problems = context.evidence.against() if self.share > previous else []
+        if problems and not self.override:
+            raise PromotionRefused(problems)
+        if problems and not context.by.actor.may_override:
+            raise NotPermitted("Only a super admin may go on against the evidence.")
+        _record(rollout, context, ShareSet, share=self.share, previous=previous, overrode=problems)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,7 +283,7 @@ class Advance(Steer):
     """Enter the plan's next step, with all five sign-offs and what it sets.
 
     Raises:
-        PlanFinished, SignOffMissing.
+        PlanFinished, SignOffMissing, PromotionRefused.
     """
 
     override: bool = False
@@ -288,7 +307,7 @@ class Advance(Steer):
         if step.default is not None:
             SetDefault(mode=step.default).decide(rollout, context)
         if step.share is not None:
-            SetShare(share=step.share).decide(rollout, context)
+            SetShare(share=step.share, override=self.override).decide(rollout, context)
 
 
 def _some(orgs: Collection[OrgId]) -> list[OrgId]:

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -14,9 +15,12 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.supervisors import Multiprocess
 
 from api.app import create_app
+from api.decided import Decided
 from api.ofrep.events import PATH as FLAG_EVENTS
 from api.parts import ApiParts
+from api.quick import CHECK
 from api.routes.watch import PATH as WATCH
+from api.traffic import Traffic
 from infra import demo as demonstration
 from infra.batches import Batches
 from infra.clock import LedgerClock
@@ -25,12 +29,15 @@ from infra.database import database
 from infra.histories import Audit, Histories
 from infra.integrity.keeper import keeping
 from infra.integrity.verifying import Integrity
+from infra.metrics.metrics import Metrics
+from infra.metrics.workers import folder_for_workers
 from infra.propagation import Propagation, broker, propagating
 from infra.readiness import readiness
 from infra.settings import Settings
 from infra.testing import WARNING, SettableClock, check_workers
 from infra.ticking import ticking
 from infra.tokens import sign_token, stream_key, verifier
+from infra.watching import Watching
 from infra.wiring import Parts, opened
 
 
@@ -63,7 +70,8 @@ def serve(
         print(banner(settings, address, demo=demo) + told, flush=True)  # noqa: T201 - what it is for
         config = configuration("infra.server:worker_app", factory=True, workers=workers)
         if workers > 1:
-            Multiprocess(config, sockets=[taken]).run()
+            with folder_for_workers(settings.data_dir):
+                Multiprocess(config, sockets=[taken]).run()
         else:
             uvicorn.Server(config).run(sockets=[taken])
 
@@ -95,8 +103,10 @@ def application(settings: Settings) -> FastAPI:
             ticking(parts.ticker, directory=settings.data_dir),
             propagating(parts) as propagation,
         ):
-            with seldom_collecting():
-                yield app_parts(parts, propagation)
+            metrics, watching = Metrics(parts), watching_of(parts)
+            async with metrics.worker.sharing(), watching.watching():
+                with seldom_collecting():
+                    yield app_parts(parts, metrics, watching, propagation)
 
     return create_app(open_parts, test_clock=settings.test_clock)
 
@@ -113,8 +123,25 @@ def configuration(app: FastAPI | str, **more: Any) -> uvicorn.Config:
     )
 
 
-def app_parts(parts: Parts, propagation: Propagation | None = None) -> ApiParts:
+def watching_of(parts: Parts) -> Watching:
+    """What is seen of decisions."""
+    return Watching(
+        parts.tallies,
+        reading=parts.ledger.reading,
+        version=lambda: parts.gates.version,
+        now=parts.clock.now,
+    )
+
+
+def app_parts(
+    parts: Parts, metrics: Metrics, watching: Watching, propagation: Propagation | None = None
+) -> ApiParts:
     """What the HTTP room gets of the running parts."""
+    failed = parts.tallies.count(
+        "verify_failures_total", "Verifications that found the log or its checkpoints broken."
+    )
+    traffic = Traffic(parts.tallies, monotonic=time.monotonic)
+    watching.answers = partial(traffic.answers, "POST", CHECK)
     return ApiParts(
         ledger=parts.ledger,
         table=parts.table,
@@ -124,7 +151,9 @@ def app_parts(parts: Parts, propagation: Propagation | None = None) -> ApiParts:
         histories=Histories(parts.ledger.reading),
         audit=Audit(parts.ledger.reading),
         batches=Batches(ledger=parts.ledger, table=parts.table),
-        integrity=Integrity(parts.ledger.reading, directory=parts.settings.data_dir),
+        integrity=Integrity(
+            parts.ledger.reading, directory=parts.settings.data_dir, failed=failed.add
+        ),
         gates=parts.gates,
         rollouts=parts.rollouts,
         bypasses=parts.bypasses,
@@ -133,6 +162,9 @@ def app_parts(parts: Parts, propagation: Propagation | None = None) -> ApiParts:
         stream_key=stream_key(parts.settings),
         public_base_url=parts.settings.public_base_url,
         readiness=partial(readiness, parts, propagation),
+        traffic=traffic,
+        decided=Decided(parts.tallies, sight=watching.sight),
+        metrics=metrics.page,
         test_clock=SettableClock(parts) if parts.settings.test_clock else None,
     )
 

@@ -25,6 +25,7 @@ from infra.bypass.sessions import Sessions
 from infra.catalog import default_document
 from infra.clock import LedgerClock
 from infra.database import Database, database
+from infra.metrics.wired import appends, propagation
 from infra.migrations.run import MayNotMigrate, database_revision, migrate, newest_revision
 from infra.postgres.errors import PostgresUnavailable
 from infra.rollouts import Rollouts
@@ -45,6 +46,7 @@ from projections.rollout import Gates, read_rollout
 from projections.rows import Rows
 from projections.shelf import Shelf, newest_catalog
 from projections.table import OrgTable
+from projections.tallies import Tallies
 from projections.watch import Watch
 
 FIRST_START = Provenance(
@@ -81,6 +83,7 @@ class Parts:
     ticker: Ticker  # not started: that is for processes that stay
     ears: "Ears"
     dial: Dial
+    tallies: Tallies
     shared: SharedOrgs | None = None
 
 
@@ -252,8 +255,8 @@ async def running(settings: Settings, where: Database) -> AsyncIterator[Parts]:
     watch = Watch(place=lambda: (feed.epoch, feed.position), current=feed.current)
     ears.table, ears.watch = table, watch
     follower = Follower(dial, follow=follow_audit, view="audit")
-    ears.followers.append(follower)
-    journal = Journal(dial, clock=clock)
+    tallies = Tallies()
+    journal = Journal(dial, clock=clock, took=appends(tallies))
     ledger = Ledger(journal=journal, table=table, shelf=shelf, clock=clock, pool=pool)
     steering = Steering(
         journal=journal, gates=gates, shelf=shelf, clock=clock, reading=ledger.reading
@@ -267,11 +270,12 @@ async def running(settings: Settings, where: Database) -> AsyncIterator[Parts]:
     )
     ears.sessions = bypasses.sessions
     ticker = Ticker(reading=ledger.reading, execute=ledger.execute, seen=table.put, now=clock.now)
-    ears.followers.append(ticker)
+    ears.followers += [follower, ticker]
     try:
         switch.start()
         await ears.read_catalog()
         await ears.read_rollout()
+        gates.moved = propagation(tallies, now=clock.now)
         await feed.start()
         journal.start()
         follower.start()
@@ -289,11 +293,12 @@ async def running(settings: Settings, where: Database) -> AsyncIterator[Parts]:
                 ledger=ledger,
                 gates=gates,
                 switch=switch,
-                rollouts=Rollouts(ledger.reading, steering=steering),
+                rollouts=Rollouts(ledger.reading, steering=steering, rows=rows),
                 bypasses=bypasses,
                 ticker=ticker,
                 ears=ears,
                 dial=dial,
+                tallies=tallies,
                 shared=shared,
             )
     finally:

@@ -1,6 +1,6 @@
 """The rollout read from the log: as it is, as it was, who is in it; and the last good one, held."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -72,6 +72,7 @@ class Gates:
 
     def __init__(self) -> None:
         self.problem: str | None = None
+        self.moved: Callable[[Rollout], None] = lambda rollout: None  # it holds from now on
         self._take(Gating())
 
     def __call__(self, org: OrgId, module: Key) -> Mode:
@@ -88,6 +89,7 @@ class Gates:
         gating = rollout.gating.here(killed=self._gating.killed_here)
         if instead or gating.version > self._gating.version:
             self._take(gating)
+            self.moved(rollout)
 
     def switch(self, *, killed: bool) -> None:
         """Take over what this machine's own switch says."""

@@ -5,7 +5,7 @@ Labels take their values from small closed sets; never an org's, a user's or a r
 """
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 QUICK = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
@@ -68,6 +68,7 @@ class Tallies:
 
     def __init__(self) -> None:
         self._all: dict[str, Count | Spread] = {}
+        self._read: list[Callable[[], Count | Spread]] = []
 
     def count(self, name: str, says: str, labels: Values = ()) -> Count:
         """A count of this name, which ends in `_total`."""
@@ -83,9 +84,38 @@ class Tallies:
         assert isinstance(found, Spread), f"{name} is a count"
         return found
 
+    def read(
+        self,
+        name: str,
+        says: str,
+        numbers: Callable[[], dict[Values, float]],
+        *,
+        labels: Values = (),
+    ) -> None:
+        """Tell what is counted elsewhere, as it stands whenever somebody asks."""
+
+        def count() -> Count:
+            found = Count(name, says, labels)
+            found.of = numbers()
+            return found
+
+        self._read.append(count)
+
+    def read_spread(
+        self, name: str, says: str, slots: Callable[[], dict[Values, list[float]]], labels: Values
+    ) -> None:
+        """The same for durations; slots are as `Spread` has them for `QUICK`."""
+
+        def spread() -> Spread:
+            found = Spread(name, says, labels)
+            found.of = slots()
+            return found
+
+        self._read.append(spread)
+
     def counted(self) -> list[Count | Spread]:
-        """Every tally that somebody holds."""
-        return list(self._all.values())
+        """Every tally that somebody holds, as it stands now."""
+        return [*self._all.values(), *(read() for read in self._read)]
 
 
 def written(tallies: Sequence[Count | Spread]) -> list[dict[str, Any]]:

@@ -66,10 +66,17 @@ def key_of(resource: Entity) -> str:
 
 
 async def decide(
-    parts: ApiParts, who: Who, keys: Sequence[str], permission: str | None
+    parts: ApiParts,
+    who: Who,
+    keys: Sequence[str],
+    permission: str | None,
+    *,
+    counted: bool = True,
 ) -> list[dict[str, Any]]:
     """The decisions about keys; a Refusal where they cannot be found out."""
-    asking, found = await present(parts, [who.org], about=who.about, permission=permission)
+    asking, found = await present(
+        parts, [who.org], about=who.about, permission=permission, counted=counted
+    )
     known = found[who.org]
     if isinstance(known, Refusal):
         raise known

@@ -52,7 +52,8 @@ async def resources(body: ResourceSearch, parts: Parts, principal: Caller) -> _F
         return page([], last=None, question=body)
     if body.resource.type != MODULE:
         return page([], last=None, question=body)
-    decisions = await decide(parts, who, keys[first:], permission_of(body.action))
+    permission = permission_of(body.action)
+    decisions = await decide(parts, who, keys[first:], permission, counted=False)
     found = [key for key, one in zip(keys[first:], decisions, strict=True) if one["allowed"]]
     shown = found[: body.page.limit]
     last = shown[-1] if len(found) > len(shown) else None
@@ -96,7 +97,9 @@ async def subjects(body: SubjectSearch, parts: Parts, principal: AllSeeing) -> _
         last = candidates[-1] if len(candidates) == _CANDIDATES else None
         for place, org in enumerate(candidates):
             who = subject(principal, Entity(type=ORG, id=org), body.context)
-            if not (await decide(parts, who, [key], permission_of(body.action)))[0]["allowed"]:
+            permission = permission_of(body.action)
+            decisions = await decide(parts, who, [key], permission, counted=False)
+            if not decisions[0]["allowed"]:
                 continue
             if len(found) == body.page.limit:
                 last = candidates[place - 1]
@@ -125,5 +128,6 @@ def _actions(catalog: Catalog, key: str) -> list[str]:
 
 
 async def _may(parts: ApiParts, who: Who, key: str, name: str) -> bool:
-    decisions = await decide(parts, who, [key], None if name == USE else name)
+    permission = None if name == USE else name
+    decisions = await decide(parts, who, [key], permission, counted=False)
     return bool(decisions[0]["allowed"])

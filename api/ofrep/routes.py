@@ -42,7 +42,7 @@ async def evaluate_all(
 ) -> Response:
     """Every key of the catalog as a flag, all judged at one instant."""
     org = _org(body, principal)
-    asking, known = await _known(parts, org, principal)
+    asking, known = await _known(parts, org, principal, counted=False)
     keys = asking.columns.keys
     decisions = asking.read(org, known, keys)
     content = {
@@ -75,8 +75,10 @@ def _org(body: Evaluation | None, principal: Principal) -> OrgId:
     return org
 
 
-async def _known(parts: ApiParts, org: OrgId, principal: Principal) -> tuple[Asking, Known]:
-    asking, found = await present(parts, [org], about=principal, permission=None)
+async def _known(
+    parts: ApiParts, org: OrgId, principal: Principal, *, counted: bool = True
+) -> tuple[Asking, Known]:
+    asking, found = await present(parts, [org], about=principal, permission=None, counted=counted)
     known = found[org]
     if isinstance(known, Refusal):
         raise known

@@ -1,9 +1,9 @@
-"""For those who keep it running: alive, ready."""
+"""For those who keep it running: alive, ready, and what is counted."""
 
 from typing import Any
 
-from fastapi import APIRouter, Response
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse, PlainTextResponse
 
 from api.parts import Parts
 
@@ -26,3 +26,10 @@ async def readyz(parts: Parts) -> Response:
         "checks": {check.name: {"ok": check.ok, **check.facts} for check in checks},
     }
     return JSONResponse(body, status_code=200 if ready else 503)
+
+
+@router.get("/metrics", response_class=PlainTextResponse)
+async def metrics(request: Request, parts: Parts) -> Response:
+    """What the processes of this server counted: OpenMetrics where `Accept` names it."""
+    body, content_type = await parts.metrics(request.headers.get("accept", ""))
+    return Response(body, headers={"Content-Type": content_type})

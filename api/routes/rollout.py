@@ -8,6 +8,7 @@ from uuid import UUID, uuid5
 from fastapi import APIRouter, Query, Request, Response
 
 from api.bodies import RawKey
+from api.documents_readiness import ReadinessPage
 from api.documents_rollout import Changed, Cohort, RolledBack, RolloutHistory, RolloutState
 from api.identity import AllSeeing, Staff
 from api.instants import KnownPoint
@@ -15,6 +16,7 @@ from api.orders import IdempotencyKey, command_id_of, etag_of, provenance
 from api.parts import ApiParts, Parts
 from api.render_history import recorded
 from api.render_messages import CohortUnnamed
+from api.render_readiness import readiness_page
 from api.render_rollout import rollout_state, ruling
 from api.rollout_bodies import (
     AdvanceBody,
@@ -135,6 +137,22 @@ async def cohort(
         "orgs": [{"org_id": org_json(member.org), "name": member.name} for member in page],
         "next": page[-1].org if len(members) > limit else None,
     }
+
+
+@router.get("/readiness", response_model=ReadinessPage)
+async def readiness(
+    parts: Parts,
+    principal: Staff,
+    percent: Annotated[float, Query(ge=0, le=100, description="of the orgs, as a promotion has")],
+    after: Annotated[str, Query(max_length=64, pattern=r"^[^\x00-\x1f]*$")] = "",
+    limit: Annotated[int, Query(ge=1, le=1000)] = 50,
+) -> dict[str, Any]:
+    """What a promotion rests on: unexpected denials, latency, and the orgs it would deny.
+
+    Those are orgs that used a key which shadow mode would have denied, with the last use.
+    """
+    found = await parts.rollouts.readiness(share=share_of(percent), after=after, limit=limit)
+    return readiness_page(found)
 
 
 async def _carried_out(

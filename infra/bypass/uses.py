@@ -35,6 +35,7 @@ class Uses:
     def __init__(
         self, notes: Notes, convoy: Convoy, *, sessions: Sessions, clock: LedgerClock
     ) -> None:
+        self.recorded = 0  # uses, by this process
         self._notes = notes
         self._convoy = convoy
         self._sessions = sessions
@@ -53,6 +54,7 @@ class Uses:
         if minute is not None and minute in self._counts:
             _, _, count = self._counts[minute]
             self._counts[minute] = (use, by, count + 1)
+            self.recorded += 1
             return None
         position = await self._convoy.append(
             BypassUsed,
@@ -66,6 +68,7 @@ class Uses:
         )
         if minute is not None:
             self._counts.setdefault(minute, (use, by, 0))
+        self.recorded += 1
         return position
 
     async def refuse(self, use: Use, *, why: str, by: Provenance) -> None:

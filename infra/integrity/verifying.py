@@ -1,6 +1,7 @@
 """Verifies the log against itself and against what is kept outside the database."""
 
 import asyncio
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
@@ -61,9 +62,16 @@ async def verify_org(reading: Reading, org: OrgId) -> Verified:
 
 
 class Integrity:
-    """Verification and checkpoints for HTTP; who asks while one runs waits for that one."""
+    """Verification and checkpoints for HTTP; who asks while one runs waits for that one.
 
-    def __init__(self, reading: Reading, *, directory: Path) -> None:
+    Args:
+        failed: hears of each verification that found a break.
+    """
+
+    def __init__(
+        self, reading: Reading, *, directory: Path, failed: Callable[[], None] = lambda: None
+    ) -> None:
+        self._failed = failed
         self._reading = reading
         self._file = CheckpointFile(directory)
         self._running: dict[OrgId | None, asyncio.Task[Verified]] = {}
@@ -83,8 +91,12 @@ class Integrity:
 
     async def _verify(self, org: OrgId | None) -> Verified:
         if org is not None:
-            return await verify_org(self._reading, org)
-        return await verify_log(self._reading, checkpoints=self._file)
+            found = await verify_org(self._reading, org)
+        else:
+            found = await verify_log(self._reading, checkpoints=self._file)
+        if not found.ok:
+            self._failed()
+        return found
 
 
 def page_of(file: CheckpointFile, *, after: int, limit: int) -> CheckpointPage:

@@ -1,6 +1,7 @@
 """The journal: appends that wait at once share one transaction, each keeping its own outcome."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -37,11 +38,20 @@ class Journal:
 
     Each append is written by one line only, so callers that need an order among appends to one
     stream wait for each answer before the next.
+
+    Args:
+        took: hears how many seconds an append took that was written.
     """
 
     def __init__(
-        self, connect: Connect, *, clock: LedgerClock, line: "type[Line] | None" = None
+        self,
+        connect: Connect,
+        *,
+        clock: LedgerClock,
+        line: "type[Line] | None" = None,
+        took: Callable[[float], None] = lambda seconds: None,
     ) -> None:
+        self._took = took
         self._waiting: deque[Waiting] = deque()
         self._under_way = 0
         self._wake = asyncio.Event()
@@ -64,10 +74,14 @@ class Journal:
         if not self._tasks:
             raise Unavailable("The journal is closed; nothing was recorded.")
         future: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
+        since = time.monotonic()
         self._waiting.append((append, future))
         if self._enough():
             self._wake.set()
-        return await future
+        appended = await future
+        if appended.verdict == "appended":
+            self._took(time.monotonic() - since)
+        return appended
 
     async def close(self) -> None:
         """Let what was begun come to its end, turn the rest away, and hang up."""

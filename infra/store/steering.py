@@ -7,6 +7,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from domain.actors import Provenance
+from domain.evidence import Evidence
 from domain.facts import LedgerEvent
 from domain.ids import ROLLOUT_STREAM, uuid7
 from domain.refusals import IdempotencyKeyReused, Unavailable
@@ -46,6 +47,7 @@ class Steering:
         commands: Sequence[Steer],
         *,
         by: Provenance,
+        evidence: Evidence,
         command_id: UUID | None = None,
         fingerprint: bytes = b"",
         dry_run: bool = False,
@@ -63,7 +65,9 @@ class Steering:
                 return earlier
             expected = rollout.version
             now = max(self._clock.now(), rollout.modified_on)
-            context = SteeringContext(now=now, by=by, catalog=self._shelf.catalog)
+            context = SteeringContext(
+                now=now, by=by, catalog=self._shelf.catalog, evidence=evidence
+            )
             for command in commands:
                 command.decide(rollout, context)
             facts = cast("list[LedgerEvent]", rollout.collect_events())

@@ -15,7 +15,7 @@ from tests.live import LiveServer
 pytestmark = pytest.mark.one_server
 
 ORG, OTHER, UNKNOWN = 501, 502, 599
-PUBLIC = {"/livez", "/readyz", "/.well-known/authzen-configuration"}
+PUBLIC = {"/livez", "/readyz", "/metrics", "/.well-known/authzen-configuration"}
 
 # What a caller with a valid token may do: the roles that pass the gate of each operation, with an
 # org of their own where the path names one.
@@ -48,6 +48,7 @@ MATRIX: dict[tuple[str, str], set[str]] = {
     ("GET", "/api/v1/admin/rollout/history"): STAFF,
     ("GET", "/api/v1/admin/rollout/cohort"): STAFF,
     ("GET", "/api/v1/admin/rollout/messages"): STAFF,
+    ("GET", "/api/v1/admin/rollout/readiness"): STAFF,
     ("POST", "/api/v1/admin/rollout/rollback"): STAFF,  # and services that are held to no org
     **{("POST", f"/api/v1/admin/rollout/{name}"): STAFF for name in CHANGES},
     ("POST", "/api/v1/check"): ANYONE,
@@ -99,6 +100,7 @@ QUERIES = {
     "export": {"org": "{org}"},
     "cohort": {"percent": "5"},
     "messages": {"template": "early-access", "percent": "5"},
+    "readiness": {"percent": "5"},
 }
 NAMING_AN_ORG = [
     operation for operation in MATRIX if "{org}" in operation[1] or "replay" in operation[1]

@@ -1,10 +1,8 @@
 """Verification and checkpoints over HTTP, and what a server leaves when it stops."""
 
 import base64
-from collections.abc import Iterator
 
 import httpx
-import psycopg
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -17,27 +15,6 @@ from tests.live import LiveServer
 
 def verify(client: httpx.Client, **params: str | int) -> httpx.Response:
     return client.get("/api/v1/audit/verify", params=params)
-
-
-@pytest.fixture
-def altered(module_database: Database, org: int, staff: httpx.Client) -> Iterator[int]:
-    """The position of an event that was altered behind the ledger's back, until the test ends."""
-    command(staff, org, "grant", key="crm")
-    with psycopg.connect(module_database.owner_url, autocommit=True) as owner:
-        owner.execute("ALTER TABLE ledger.events DISABLE TRIGGER immutable")
-        row = owner.execute(
-            "UPDATE ledger.events SET state = state || ' ' WHERE stream = %s AND version = 2"
-            " RETURNING position",
-            (f"org-{org}",),
-        ).fetchone()
-        assert row is not None
-        yield row[0]
-        owner.execute(
-            "UPDATE ledger.events SET state = substr(state, 1, length(state) - 1)"
-            " WHERE position = %s",
-            (row[0],),
-        )
-        owner.execute("ALTER TABLE ledger.events ENABLE ALWAYS TRIGGER immutable")
 
 
 def test_a_log_that_is_right_verifies(staff: httpx.Client, org: int) -> None:

@@ -61,7 +61,7 @@ def test_a_change_is_an_event_with_its_author_and_reason(staff: httpx.Client) ->
         REASON,
         "OPS-9",
     )
-    assert newest["data"] == {"share": 2500, "previous": 10000}
+    assert newest["data"] == {"share": 2500, "previous": 10000, "overrode": []}
 
 
 def test_the_history_tells_how_an_org_was_decided(staff: httpx.Client) -> None:

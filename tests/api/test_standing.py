@@ -46,7 +46,7 @@ class Slowly(Kept):
 
     @property
     def parts(self) -> ApiParts:
-        return cast("ApiParts", SimpleNamespace(rows=self.rows, clock=self))
+        return cast("ApiParts", SimpleNamespace(rows=self.rows, clock=self, decided=None))
 
 
 async def answers(world: Slowly, *orgs: OrgId) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ import pytest
 
 from domain.actors import Provenance
 from domain.catalog import Key
+from domain.evidence import Evidence, Watched
 from domain.facts import LedgerEvent
 from domain.gating import EVERYBODY
 from domain.ids import OrgId
@@ -22,6 +23,7 @@ from domain.steering import (
     InvalidStep,
     Kill,
     PlanFinished,
+    PromotionRefused,
     Resume,
     SetDefault,
     SetShare,
@@ -43,6 +45,7 @@ def collected(rollout: Rollout) -> list[LedgerEvent]:
 def steered(
     *commands: Steer,
     after: Sequence[Steer] = (),
+    evidence: Evidence | None = None,
     by: Provenance = SUPER_ADMIN,
 ) -> tuple[Rollout, list[str]]:
     """The rollout after `commands`, and the topics of what they recorded."""
@@ -53,7 +56,7 @@ def steered(
             SteeringContext(now=noon, by=SUPER_ADMIN, catalog=CATALOG),
         )
     rollout.collect_events()
-    context = SteeringContext(now=noon, by=by, catalog=CATALOG)
+    context = SteeringContext(now=noon, by=by, catalog=CATALOG, evidence=evidence or Evidence())
     for command in commands:
         command.decide(rollout, context)
     return rollout, [fact.TOPIC.split(".")[1] for fact in collected(rollout)]
@@ -107,6 +110,73 @@ def test_a_rollout_is_a_fold_of_its_facts() -> None:
 def test_a_share_lies_between_none_and_all(share: int) -> None:
     with pytest.raises(InvalidShare):
         steered(SetShare(share=share))
+
+
+WRONG = Evidence(present=Watched(checks=10_000, unexpected=11))
+SLOW = Evidence(
+    present=Watched(checks=1, answers=100, seconds=2.01),
+    baseline=Watched(answers=100, seconds=1.0),
+)
+HALF = [SetShare(share=EVERYBODY // 2)]
+
+
+@pytest.mark.parametrize("evidence", [WRONG, SLOW])
+def test_more_orgs_are_refused_against_the_evidence(evidence: Evidence) -> None:
+    """Above 0.1 % unexpected denials, or twice the baseline's latency."""
+    with pytest.raises(PromotionRefused):
+        steered(SetShare(share=EVERYBODY), after=HALF, evidence=evidence)
+
+    more = SetShare(share=EVERYBODY, override=True)
+    rollout, facts = steered(more, after=HALF, evidence=evidence)
+    assert (rollout.rules.share, facts) == (EVERYBODY, ["ShareSet"])
+
+
+@pytest.mark.parametrize(
+    "evidence",
+    [
+        Evidence(present=Watched(checks=10_000, unexpected=10)),
+        SLOW._replace(present=Watched(checks=1, answers=100, seconds=2.0)),
+        SLOW._replace(present=Watched(checks=1, answers=99, seconds=99.0)),
+        SLOW._replace(baseline=Watched()),
+    ],
+)
+def test_what_is_not_above_a_threshold_refuses_nothing(evidence: Evidence) -> None:
+    """Nor does a latency that is told by too few answers."""
+    assert steered(SetShare(share=EVERYBODY), after=HALF, evidence=evidence)[1] == ["ShareSet"]
+
+
+def test_fewer_orgs_are_never_refused() -> None:
+    """Whatever the evidence: going back must always work."""
+    assert steered(SetShare(share=0), evidence=WRONG)[0].rules.share == 0
+
+
+def test_the_plan_goes_no_further_against_the_evidence() -> None:
+    """A step with a larger percentage is a promotion as well; one override sets aside both."""
+    to_2 = [Advance(override=True), Advance(override=True)]
+    signed = [SignOff(step="3a", role=role) for role in ROLES]
+    with pytest.raises(PromotionRefused):
+        steered(Advance(), after=[*to_2, *signed], evidence=WRONG)
+
+    gone_on, _ = steered(Advance(override=True), after=to_2, evidence=WRONG)
+    assert (gone_on.step, gone_on.rules.share) == ("3a", 500)
+
+
+def test_only_a_super_admin_goes_on_against_the_evidence() -> None:
+    more = SetShare(share=EVERYBODY, override=True)
+    with pytest.raises(NotPermitted):
+        steered(more, after=HALF, evidence=WRONG, by=ORG_ADMIN)
+
+
+def test_what_was_overridden_is_recorded() -> None:
+    rollout = Rollout.blank()
+    context = SteeringContext(now=noon, by=SUPER_ADMIN, catalog=CATALOG, evidence=WRONG)
+    for command in (*HALF, SetShare(share=EVERYBODY, override=True)):
+        command.decide(rollout, context)
+
+    *_, fact = rollout.collect_events()
+    assert fact.overrode == [  # type: ignore[attr-defined]
+        "0.11% of the decisions are unexpected denials (at most 0.1%)"
+    ]
 
 
 def test_a_tag_names_orgs_and_releases_them() -> None:

@@ -4,6 +4,7 @@ import click
 
 from infra.cli.rollout.changes import advance, kill, resume, rollback, set_rules, sign_off
 from infra.cli.rollout.messages import messages
+from infra.cli.rollout.readiness import readiness
 from infra.cli.rollout.reads import cohort, history, status
 from infra.cli.usage import example
 
@@ -27,6 +28,7 @@ for _command in (
     rollback,
     sign_off,
     advance,
+    readiness,
     cohort,
     messages,
     history,

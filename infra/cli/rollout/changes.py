@@ -16,7 +16,7 @@ Function = Callable[..., Any]
 
 ticket_option = click.option("--ticket", help="Where it was agreed.")
 override_option = click.option(
-    "--override", is_flag=True, help="Go on although sign-offs are missing; recorded."
+    "--override", is_flag=True, help="Go on although thresholds or sign-offs say no; recorded."
 )
 org_option = click.option("--org", "orgs", multiple=True, help="An organisation; may be repeated.")
 
@@ -60,24 +60,29 @@ def _body(shape: str, fields: dict[str, Any]) -> "RolloutBody":
 @click.option("--force-org", multiple=True, help="Enforce for it whatever the percentage.")
 @click.option("--release-org", multiple=True, help="Let it follow the percentage again.")
 @click.option("--tag", help="A name for the organisations that are forced.")
+@override_option
 @_terms
-def set_rules(*, as_json: bool, tag: str | None, **given: Any) -> None:
+def set_rules(*, as_json: bool, override: bool, tag: str | None, **given: Any) -> None:
     """Change who is gated.
 
     All that is named changes together or not at all.
     """
     terms = {name: given.pop(name) for name in ("reason", "ticket", "dry_run")}
-    bodies = [_body(shape, terms | fields) for shape, fields in _wanted(given, tag=tag)]
+    bodies = [
+        _body(shape, terms | fields) for shape, fields in _wanted(given, override=override, tag=tag)
+    ]
     if not bodies:
         raise click.UsageError("Say what to change; see --help.")
     _carry_out(*bodies, as_json=as_json)
 
 
-def _wanted(given: dict[str, Any], *, tag: str | None) -> Sequence[tuple[str, dict[str, Any]]]:
+def _wanted(
+    given: dict[str, Any], *, override: bool, tag: str | None
+) -> Sequence[tuple[str, dict[str, Any]]]:
     wanted: list[tuple[str, dict[str, Any]]] = []
     rules = {n: given[n] for n in ("percent", "default") if given[n] is not None}
     if rules:
-        wanted.append(("update", rules))
+        wanted.append(("update", rules | {"override": override}))
     for name, exempt in (("exempt_org", True), ("include_org", False)):
         if given[name]:
             wanted.append(("exempt-org", {"orgs": list(given[name]), "exempt": exempt}))

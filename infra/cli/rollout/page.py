@@ -10,6 +10,7 @@ from domain.phases import BY_KEY, ROLES, STEPS, following
 from domain.rollout import Rollout
 from infra.cli.output import plain
 from infra.cli.tables import table
+from projections.readiness import NewlyDenied, Readiness
 
 _SHOWN = 8  # orgs by name; more are counted
 
@@ -78,3 +79,42 @@ def changes(entries: Sequence[Recorded]) -> RenderableType:
 def _some(names: Sequence[str]) -> str:
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more
+
+
+def weighed(found: Readiness) -> Iterator[str]:
+    """What speaks for and against enforcing for more."""
+    present, slower = found.evidence.present, found.evidence.slower
+    yield f"From {found.present / 100:g} % to {found.share / 100:g} % of the organisations:"
+    if present.rate is None:
+        yield "  denials          nothing was watched in the last day"
+    else:
+        yield (
+            f"  denials          {present.unexpected} of {present.checks} decisions denied what "
+            f"the legacy flags allow ({present.rate:.2%})"
+        )
+    yield f"  latency          {'too few answers to tell' if slower is None else _times(slower)}"
+    if found.problems:
+        yield f"  REFUSED          {'; '.join(found.problems)}"
+    else:
+        yield "  ready            no threshold speaks against it"
+
+
+def losing(orgs: Sequence[NewlyDenied]) -> RenderableType:
+    """Who would newly be denied what, and when it was used last."""
+    rows = [
+        (
+            entry.org if first else "",
+            plain(entry.name) if first else "",
+            used.key,
+            used.denied_by,
+            {True: "allows it", False: "denies it", None: "unknown"}[used.legacy],
+            iso(used.last_use),
+        )
+        for entry in orgs
+        for first, used in zip((True, *(False for _ in entry.keys)), entry.keys, strict=False)
+    ]
+    return table("org", "name", "key", "denied by", "legacy flag", "last use", rows=rows)
+
+
+def _times(slower: float) -> str:
+    return f"{slower:.2f} × the baseline"

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from infra.database import Database
@@ -38,6 +39,38 @@ def test_an_org_is_forced_and_taken_back_and_everybody_with_it(shell: Shell) -> 
     told = shell("rollout", "kill", "--reason", REASON).stdout
     assert "ON: nothing is gated" in told
     assert "off" in shell("rollout", "resume", "--reason", REASON).stdout
+
+
+def test_a_promotion_rests_on_what_was_watched(shell: Shell, database: Database) -> None:
+    """Who would lose what, and why going on is refused; with an override it is not."""
+    org = shell.new_org(name="Acme Works")
+    shell("rollout", "set", "--percent", 0, "--default", "shadow", "--reason", REASON)
+    version = shell.json("rollout", "status")["rollout_version"]
+    assert "nothing was watched" in shell("rollout", "readiness", "--percent", 100).stdout
+    with psycopg.connect(database.app_url, autocommit=True) as app:
+        app.execute(
+            "SELECT ledger.keep_watched(%s, '{999}', '{0}', '{0}', %s, %s, '{hr}', '{f}',"
+            " '{not_granted}', '{4}', ARRAY[clock_timestamp()])",
+            ([version], [version], [str(org)]),
+        )
+    assert "0 of 999" in shell("rollout", "readiness", "--percent", 100).stdout
+    shell.command(org, "grant", key="crm")
+    with psycopg.connect(database.app_url, autocommit=True) as app:
+        app.execute(
+            "SELECT ledger.keep_watched(%s, '{1}', '{0}', '{0}', %s, %s, '{crm.orders}', '{f}',"
+            " '{blocked}', '{2}', ARRAY[clock_timestamp()])",
+            ([version], [version], [str(org)]),
+        )
+
+    told = shell("rollout", "readiness", "--percent", 100, code=1).stdout
+    assert "2 of 1000" in told
+    assert "REFUSED" in told
+    [losing] = shell.json("rollout", "readiness", "--percent", 100, code=1)["newly_denied"]
+    assert (losing["org_id"], [used["key"] for used in losing["keys"]]) == (org, ["hr"])
+    up = ("rollout", "set", "--percent", 100, "--reason", REASON)
+    assert shell.refusal(*up)["code"] == "promotion_refused"
+    shell(*up, "--override")
+    assert shell.json("rollout", "status")["percent"] == 100
 
 
 def test_several_rules_change_together(shell: Shell) -> None:

@@ -7,17 +7,16 @@ import subprocess
 import sys
 
 import httpx
-import pytest
 
 from tests.infra.cli.shell import Shell
 
 SERVE = [sys.executable, "-m", "infra.cli", "serve"]
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-def test_it_serves_the_demonstration_until_interrupted(own_shell: Shell, workers: str) -> None:
+def test_it_serves_the_demonstration_until_interrupted(own_shell: Shell) -> None:
+    """With several workers: see `tests/infra/metrics/test_workers.py`."""
     with subprocess.Popen(
-        [*SERVE, "--demo", "--port", "0", "--workers", workers],
+        [*SERVE, "--demo", "--port", "0"],
         env=os.environ | own_shell.env,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
