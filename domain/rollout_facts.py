@@ -28,7 +28,7 @@ class ShareSet(RolloutEvent):
     `overrode` names the thresholds that would have refused it.
     """
 
-    TOPIC = "entitlements.ShareSet.v1"
+    TOPIC = "entitlements.ShareSet.v2"
 
     share: int
     previous: int

@@ -49,7 +49,11 @@ class Upcasts:
 
 
 UPCASTS = Upcasts()
-"""No fact has had a second version so far."""
+UPCASTS.add(
+    "entitlements.ShareSet.v1",
+    to="entitlements.ShareSet.v2",
+    by=lambda body: body | {"overrode": []},  # nothing was watched that could have refused it
+)
 
 
 def known_topics() -> list[str]:

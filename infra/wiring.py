@@ -34,7 +34,7 @@ from infra.sharing.opening import sharing
 from infra.sharing.shared import SharedOrgs
 from infra.store.connections import connect, reading_pool, refuse_unsafe
 from infra.store.journal import Journal
-from infra.store.ledger import Ledger
+from infra.store.ledger import Ledger, Reading
 from infra.store.mapper import UnknownFact, read_fact
 from infra.store.steering import Steering
 from infra.switch import Switch, switch_file
@@ -230,19 +230,7 @@ async def running(settings: Settings, where: Database) -> AsyncIterator[Parts]:
     feed = Feed(dial, subscriber=ears, monotonic=time.monotonic, refresh=ears.refresh)
     ears.hearing.append(feed.current)
 
-    async def fetch(org_id: OrgId) -> Org | None:
-        async with ledger.reading() as connection:
-            org = await fetch_org(connection, org_id)
-        if org is not None and org.held_by is not None:
-            log.warning("org %s is held by what a newer version wrote: %s", org_id, org.held_by)
-        return org
-
-    table = OrgTable(
-        fetch=fetch,
-        current=ears.current,
-        ttl_seconds=settings.cache_ttl_seconds,
-        monotonic=time.monotonic,
-    )
+    table = _orgs(settings, pool=pool, ears=ears)
     rows = Rows(
         table=table,
         shelf=shelf,
@@ -310,6 +298,24 @@ async def running(settings: Settings, where: Database) -> AsyncIterator[Parts]:
         await feed.close()
         await ears.close()
         await pool.close()
+
+
+def _orgs(settings: Settings, *, pool: AsyncConnectionPool, ears: Ears) -> OrgTable:
+    """The orgs at hand, read from the inline view."""
+
+    async def fetch(org_id: OrgId) -> Org | None:
+        async with Reading(pool) as connection:
+            org = await fetch_org(connection, org_id)
+        if org is not None and org.held_by is not None:
+            log.warning("org %s is held by what a newer version wrote: %s", org_id, org.held_by)
+        return org
+
+    return OrgTable(
+        fetch=fetch,
+        current=ears.current,
+        ttl_seconds=settings.cache_ttl_seconds,
+        monotonic=time.monotonic,
+    )
 
 
 @asynccontextmanager

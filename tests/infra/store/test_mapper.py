@@ -16,6 +16,7 @@ from domain.catalog_document import read_catalog
 from domain.facts import CatalogPublished, LedgerEvent, OrgEvent
 from domain.ids import CATALOG_STREAM, org_of
 from domain.org import Org
+from domain.upcasts import UPCASTS
 from infra.store.mapper import FactMapper, UnknownFact, fact_body, read_fact
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "events"
@@ -62,7 +63,16 @@ def breaches(topic: str, text: bytes) -> Iterator[str]:
 
 def test_every_fact_has_a_fixture_and_every_fixture_a_fact() -> None:
     """A new fact, or a new version of one, is released with its fixture."""
-    assert sorted(path.stem for path in FIXTURES.iterdir()) == TOPICS
+    assert sorted(path.stem for path in FIXTURES.iterdir()) == sorted([*TOPICS, *UPCASTS.topics])
+
+
+@pytest.mark.parametrize("topic", UPCASTS.topics)
+def test_a_fact_of_an_earlier_version_is_read_in_todays_form(topic: str) -> None:
+    """What its fixture says, and what the newer version adds."""
+    fact = fact_of(topic, fixture(topic))
+    assert fact.TOPIC == UPCASTS.newest(topic)
+    now = json.loads(fact_body(fact))
+    assert json.loads(fixture(topic))["body"].items() <= now.items()
 
 
 @of_every_topic
