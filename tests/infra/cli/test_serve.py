@@ -9,6 +9,7 @@ import sys
 import httpx
 
 from tests.infra.cli.shell import Shell
+from tests.sdk.waiting import until
 
 SERVE = [sys.executable, "-m", "infra.cli", "serve"]
 
@@ -26,9 +27,11 @@ def test_it_serves_the_demonstration_until_interrupted(own_shell: Shell) -> None
         assert process.stderr is not None
         first = process.stdout.readline()
         address = next(word for word in first.split() if word.startswith("http://"))
-        with httpx.Client(base_url=address, timeout=30) as client:
-            assert client.get("/readyz").status_code == 200
-        process.send_signal(signal.SIGINT)
+        try:
+            with httpx.Client(base_url=address, timeout=30) as client:
+                until(lambda: client.get("/readyz").status_code == 200, "readiness")
+        finally:
+            process.send_signal(signal.SIGINT)
         rest, said = process.stdout.read(), process.stderr.read()
     assert process.returncode == 0, said
     assert "Traceback" not in said
