@@ -68,10 +68,11 @@ class Counted:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        parts = getattr(scope["app"].state, "parts", None) if scope["type"] == "http" else None
+        if parts is None:  # a lifespan, or what is asked of an app that was not started
             await self._app(scope, receive, send)
             return
-        traffic: Traffic = scope["app"].state.parts.traffic
+        traffic: Traffic = parts.traffic
         since, begun = traffic.monotonic(), False
 
         async def told(message: Message) -> None:

@@ -75,9 +75,7 @@ class Propagation(NamedTuple):
 
 
 @asynccontextmanager
-async def propagating(
-    parts: Parts, tallies: Tallies | None = None
-) -> AsyncIterator[Propagation | None]:
+async def propagating(parts: Parts) -> AsyncIterator[Propagation | None]:
     """Run the relay and hear of changes through Kafka too, while the block runs.
 
     The feed inside PostgreSQL stays on: it is what still tells of changes when Kafka cannot, and
@@ -87,13 +85,12 @@ async def propagating(
     if servers is None:
         yield None
         return
-    tallies = Tallies() if tallies is None else tallies
     listener = Listener(
-        parts.ears, now=parts.clock.now, monotonic=time.monotonic, took=invalidations(tallies)
+        parts.ears, now=parts.clock.now, monotonic=time.monotonic, took=invalidations(parts.tallies)
     )
     topic = topics_of(parts.settings).state
     hearing = Invalidation(servers, topic=topic, listener=listener)
-    carrying = relay(parts.settings, servers, dial=parts.dial, tallies=tallies)
+    carrying = relay(parts.settings, servers, dial=parts.dial, tallies=parts.tallies)
     hearing.start()
     carrying.start()
     parts.ears.hearing.append(hearing.current)

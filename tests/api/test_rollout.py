@@ -56,7 +56,7 @@ def test_a_change_is_an_event_with_its_author_and_reason(staff: httpx.Client) ->
     assert answer.json()["rollout"]["percent"] == 25
     newest = staff.get(f"{ROLLOUT}/history").json()["events"][0]
     assert (newest["type"], newest["actor"], newest["reason"], newest["ticket"]) == (
-        "entitlements.ShareSet.v1",
+        "entitlements.ShareSet.v2",
         "root",
         REASON,
         "OPS-9",

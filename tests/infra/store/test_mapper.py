@@ -70,7 +70,7 @@ def test_every_fact_has_a_fixture_and_every_fixture_a_fact() -> None:
 def test_a_fact_of_an_earlier_version_is_read_in_todays_form(topic: str) -> None:
     """What its fixture says, and what the newer version adds."""
     fact = fact_of(topic, fixture(topic))
-    assert fact.TOPIC == UPCASTS.newest(topic)
+    assert UPCASTS.newest(topic) == fact.TOPIC
     now = json.loads(fact_body(fact))
     assert json.loads(fixture(topic))["body"].items() <= now.items()
 
