@@ -17,6 +17,13 @@ ROLES: tuple[Role, ...] = get_args(Role)
 
 LONGEST_TOKEN = 8_192  # characters
 _REMEMBERED = 10_000  # verified tokens
+_SIGNED_ELSEWHERE = (
+    "it was signed with another key than this server verifies with; one of `entitlements token` "
+    "needs the LEDGER_DATA_DIR or the LEDGER_JWT_SECRET of the server"
+)
+_MALFORMED = (
+    "it is no JSON Web Token; `entitlements token --role super_admin` prints one to try things with"
+)
 _TRICKS = ("jku", "jwk", "x5u", "x5c", "crit")  # header fields that would name other keys or rules
 
 
@@ -138,6 +145,10 @@ class JwtVerifier:
             )
         except jwt.ExpiredSignatureError as error:
             raise InvalidToken("it has expired; get a new one") from error
+        except jwt.InvalidSignatureError as error:
+            raise InvalidToken(_SIGNED_ELSEWHERE) from error
+        except jwt.DecodeError as error:
+            raise InvalidToken(_MALFORMED) from error
         except (jwt.PyJWTError, ValueError) as error:
             raise InvalidToken(str(error)) from error
         return claims

@@ -49,7 +49,7 @@ class InvalidBatchId(Unacceptable):
     code = "invalid_batch_id"
     hint = (
         "Use 8 to 64 letters, digits, '_', '.' or '-', beginning with a letter or digit and not "
-        "with 'undo-'; leave it out and one is made."
+        "with 'undo-'. A new batch that is given none gets one, and its answer says which."
     )
 
     def __init__(self, batch_id: str) -> None:

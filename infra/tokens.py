@@ -79,7 +79,12 @@ def shared_secret(settings: Settings) -> str:
     """The HS256 secret: the one that is set, or one made on first use and kept (mode 0600)."""
     if settings.jwt_secret is not None:
         return settings.jwt_secret
-    return _kept_secret(settings.data_dir / "jwt_secret")
+    return _kept_secret(secret_file(settings))
+
+
+def secret_file(settings: Settings) -> Path:
+    """Where the secret is kept that is made on first use."""
+    return settings.data_dir / "jwt_secret"
 
 
 def stream_key(settings: Settings) -> bytes:

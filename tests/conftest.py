@@ -36,6 +36,8 @@ SERVERS = [
         marks=pytest.mark.skipif(not _SYSTEM_15.exists(), reason="PostgreSQL 15 is not installed"),
     ),
 ]
+# kafka-python leaves a socket to the collector when the broker goes while it is being connected.
+_LEFT_OPEN = "ignore:unclosed .socket.socket:ResourceWarning"
 BROKER = {"broker", "kafka"}  # the fixtures that start one
 HoldServer = Callable[[Path | None], EmbeddedPostgres]
 SECRET = "a secret of this test run, long enough for HS256"
@@ -75,6 +77,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     ]
     for item in items:  # of several processes one has the tests of a file, and one the broker
         broker = BROKER & set(getattr(item, "fixturenames", ()))
+        if broker:
+            item.add_marker(pytest.mark.filterwarnings(_LEFT_OPEN))
         name = "broker" if broker else str(item.path)
         item.add_marker(pytest.mark.xdist_group(name))
 

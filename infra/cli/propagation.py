@@ -1,6 +1,7 @@
 """`entitlements relay`, `invalidate` and `restore-epoch`: how changes get to other processes."""
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -28,7 +29,8 @@ def relay(*, metrics_port: int | None) -> None:
     from infra.carrying import carry
     from infra.settings import Settings
 
-    carry(Settings.from_environment(), told=click.echo, metrics_port=metrics_port)
+    with suppress(KeyboardInterrupt):  # the way it is meant to end
+        carry(Settings.from_environment(), told=click.echo, metrics_port=metrics_port)
 
 
 @click.command(epilog=example("entitlements invalidate", "entitlements invalidate --json"))
@@ -51,7 +53,8 @@ def invalidate(*, as_json: bool, metrics_port: int | None) -> None:
         click.echo(json.dumps(_document(what, facts)) if as_json else _line(what, facts))
 
     settings = Settings.from_environment()
-    listen(settings, told=told, began=began, metrics_port=metrics_port)
+    with suppress(KeyboardInterrupt):  # the way it is meant to end
+        listen(settings, told=told, began=began, metrics_port=metrics_port)
 
 
 @click.command(

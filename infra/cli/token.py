@@ -31,16 +31,25 @@ def token(
 ) -> None:
     """Print a bearer token, alone on its line."""
     from infra.settings import Settings
-    from infra.tokens import sign_token
+    from infra.tokens import secret_file, sign_token
 
+    settings = Settings.from_environment()
+    kept = secret_file(settings)
+    is_new = settings.jwt_secret is None and not kept.exists()
     signed = sign_token(
-        Settings.from_environment(),
+        settings,
         role=role,
         org=org,
         sub=sub,
         permissions=[name.strip() for name in permissions.split(",") if name.strip()],
         minutes=minutes,
     )
+    if is_new:
+        click.echo(
+            f"A new secret is made in {kept.absolute()}: "
+            "only a server with the same LEDGER_DATA_DIR takes this token.",
+            err=True,
+        )
     if as_json:
         print_json({"token": signed, "role": role, "org": org, "valid_minutes": minutes})
     else:

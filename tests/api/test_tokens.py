@@ -74,6 +74,15 @@ def test_a_token_that_proves_nothing_is_refused(live: LiveServer, token: str) ->
     assert set(answer.json()) == {"detail"}
 
 
+@pytest.mark.parametrize(
+    ("token", "hint"),
+    [("not a token", "entitlements token"), ("another secret", "LEDGER_JWT_SECRET")],
+)
+def test_a_refused_token_says_where_to_get_one(live: LiveServer, token: str, hint: str) -> None:
+    answer = live.client(REFUSED[token]).get("/api/v1/orgs/1/entitlements")
+    assert hint in answer.json()["detail"]
+
+
 def test_the_token_these_are_changed_from_is_accepted(live: LiveServer) -> None:
     """So each refusal above has the cause it names."""
     assert live.client(signed()).get("/api/v1/admin/modules").status_code == 200

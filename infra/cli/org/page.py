@@ -62,7 +62,14 @@ def _row(module: ModuleStanding, *, at: datetime) -> tuple[str, ...]:
 
 def _blocks(found: Standing) -> Iterator[RenderableType]:
     shown = [block for block in found.blocks if not _switches_off(block)]
-    if not shown:
+    holding = [block for block in shown if block.active(found.at)]
+    yield from _blocks_under("Blocked, whatever is granted:", holding)
+    later = [block for block in shown if not block.active(found.at)]
+    yield from _blocks_under("Blocks still to come:", later)
+
+
+def _blocks_under(title: str, blocks: Sequence[Block]) -> Iterator[RenderableType]:
+    if not blocks:
         return
     rows = [
         (
@@ -72,9 +79,9 @@ def _blocks(found: Standing) -> Iterator[RenderableType]:
             _minute(block.ends) if block.ends else "until lifted",
             block.id,
         )
-        for block in shown
+        for block in blocks
     ]
-    yield "Blocked, whatever is granted:"
+    yield title
     yield table("what", "category", "from", "until", "block", rows=rows)
 
 
@@ -93,9 +100,12 @@ def _submodules(found: Standing, *, everything: bool) -> Iterator[RenderableType
 def _coming(found: Standing) -> Iterator[RenderableType]:
     if not found.coming:
         return
-    rows = [(g.key, g.kind, g.source, _minute(g.starts)) for g in found.coming]
+    rows = [
+        (g.key, g.kind, g.source, _minute(g.starts), _minute(g.ends) if g.ends else "")
+        for g in found.coming
+    ]
     yield "Still to come:"
-    yield table("key", "kind", "source", "from", rows=rows)
+    yield table("key", "kind", "source", "from", "until", rows=rows)
 
 
 def _minute(instant: datetime) -> str:

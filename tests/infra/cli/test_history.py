@@ -103,6 +103,24 @@ def test_a_past_standing_says_as_of_when_and_by_what_knowledge(shell: Shell) -> 
     assert "As of" not in shell("org", "show", org).stdout
 
 
+def test_a_past_standing_tells_what_held_then_apart_from_what_came(shell: Shell) -> None:
+    """A block of later is none of then, and what ended before its time has an end."""
+    org = shell.new_org()
+    first = recorded(shell, org, version=1)
+    shell.command(org, "grant", key="crm")
+    shell.command(org, "block", scope="module", key="crm", category="compliance")
+    shell.command(org, "revoke", key="crm")
+
+    then = shell("org", "show", org, "--at", first).stdout
+
+    assert "Blocked, whatever is granted:" not in then
+    _, _, later = then.partition("Blocks still to come:")
+    assert later.split("Still to come:")[0].count("compliance") == 1
+    (crm,) = [line for line in later.split("Still to come:")[1].splitlines() if "crm" in line]
+    assert crm.count("UTC") == 2
+    assert "Blocked, whatever is granted:" in shell("org", "show", org).stdout
+
+
 @pytest.mark.one_server
 def test_an_export_has_what_the_view_has_not_followed_yet(
     own_shell: Shell, database: Database

@@ -1,9 +1,14 @@
 """The two commands that come before all others: a schema, and a token."""
 
+from pathlib import Path
+
 import jwt
 import psycopg
+import pytest
 
+from infra.cli.work import tell_of_new_ledger
 from infra.database import Database
+from infra.settings import Settings
 from tests.infra.cli.shell import SECRET, Shell
 
 
@@ -45,3 +50,24 @@ def test_a_token_is_valid_for_as_long_as_asked() -> None:
 def test_where_tokens_are_verified_with_a_public_key_none_can_be_signed() -> None:
     shell = Shell({"LEDGER_JWKS_URL": "https://issuer.example/keys"})
     assert shell.refusal("token", "--role", "user")["code"] == "settings_problem"
+
+
+def test_a_token_of_a_new_secret_says_whose_it_is(tmp_path: Path) -> None:
+    """In another folder than the server's it would be refused, and nobody would know why."""
+    shell = Shell({"LEDGER_DATA_DIR": str(tmp_path)})
+    first, second = (shell("token", "--role", "service") for _ in range(2))
+    assert f"A new secret is made in {tmp_path / 'jwt_secret'}" in first.stderr
+    assert second.stderr == ""
+    assert len(first.stdout.splitlines()) == 1
+
+
+def test_work_on_a_ledger_that_is_not_there_yet_says_where_it_is_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Otherwise every organisation would seem to be gone."""
+    tell_of_new_ledger(Settings(data_dir=tmp_path))
+    assert f"A new, empty ledger is made in {tmp_path}" in capsys.readouterr().err
+    (tmp_path / "postgres").mkdir()
+    tell_of_new_ledger(Settings(data_dir=tmp_path))
+    tell_of_new_ledger(Settings(data_dir=tmp_path / "no", database_url="postgresql://elsewhere"))
+    assert capsys.readouterr().err == ""
