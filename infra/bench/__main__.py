@@ -27,6 +27,7 @@ from infra.bench.maps import full_map
 from infra.bench.million import audit
 from infra.bench.propagating import propagate
 from infra.bench.rebuilding import rebuild
+from infra.collector import seldom_collecting
 
 PARTS: dict[str, Callable[[Ground], Coroutine[Any, Any, list[Figure]]]] = {
     "append": append,
@@ -80,7 +81,7 @@ def main(
 
 
 def measured(ready: Ground, names: Sequence[str]) -> list[Figure]:
-    """The parts one after another, each on a loop such as the server uses."""
+    """The parts one after another, each as the server runs: its loop, its seldom collecting."""
     figures: list[Figure] = []
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     aside = Console(stderr=True)
@@ -91,7 +92,8 @@ def measured(ready: Ground, names: Sequence[str]) -> list[Figure]:
             place = f"{number} of {len(names)}, {name}"
             task = progress.add_task(place)
             told = partial(_told, progress, task, place)
-            figures += loops.run(PARTS[name](ready.watched(told)))
+            with seldom_collecting():
+                figures += loops.run(PARTS[name](ready.watched(told)))
             progress.remove_task(task)
     return figures
 

@@ -20,7 +20,6 @@ from infra.bench.rounds import Sample, in_turns, once
 from infra.bench.samples import shipped_catalog
 from infra.bench.taken import Taken
 from infra.bench.threads import in_thread
-from infra.collector import seldom_collecting
 from infra.store.mapper import read_fact
 from infra.wiring import Parts
 from projections.commands import fingerprints
@@ -65,9 +64,8 @@ async def import_lines(parts: Parts, lines: Sequence[bytes]) -> int:
         batch_id="bench",
     )
     imported = 0
-    with seldom_collecting():  # as the command does
-        async for results in importer.run(read_lines(lines)):
-            imported += sum(result.verdict is Verdict.IMPORTED for result in results)
+    async for results in importer.run(read_lines(lines)):
+        imported += sum(result.verdict is Verdict.IMPORTED for result in results)
     return imported
 
 

@@ -15,7 +15,6 @@ from infra.bench.lives import STEADY, STEADY_EVENTS
 from infra.bench.rounds import Sample, arm, closed_loop, in_turns, require
 from infra.bench.samples import BY
 from infra.bench.taken import Taken
-from infra.collector import seldom_collecting
 from infra.histories import Histories
 from infra.store.connections import reading_pool
 from infra.wiring import Parts
@@ -49,9 +48,7 @@ async def as_of(ground: Ground, made: Crowd) -> list[Figure]:
         name, bare = f"an org with {version:,} events as of an instant", "its rows, read"
         loop = {"waiting": 1, "seconds": ground.sizes.seconds}
         arms = {bare: arm(closed_loop, rows, **loop), name: arm(closed_loop, judged, **loop)}
-        with seldom_collecting():  # as the server does
-            samples = await in_turns(arms, rounds=ground.sizes.few_rounds, told=ground.told)
-        taken = Taken(PART, samples)
+        taken = Taken(PART, await in_turns(arms, rounds=ground.sizes.few_rounds, told=ground.told))
     return [taken.latency(name, 50, against=bare, target=_AS_OF)]
 
 
