@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
-from typing import Self
+from typing import NamedTuple, Self
 
 from domain.catalog import Catalog, Key, module_of
 from domain.effective import Effective, Lanes, denied_by, effective
@@ -15,8 +15,7 @@ from domain.org import Org, rebuild
 from domain.refusals import VersionNotReached
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
+class Recorded(NamedTuple):
     """A fact with its place in the whole ledger and the database's time of recording."""
 
     position: int
