@@ -80,9 +80,9 @@ def create_app(
     errors.install(app)
     app.add_middleware(BodyLimit)
     app.add_middleware(Counted)
-    app.add_middleware(QuickLane)  # around the limit: it reads nothing larger
     app.add_middleware(RequestIds)
     app.add_middleware(FlagCors)
+    app.add_middleware(QuickLane)  # around them all: none of them is about what it answers
     for seed in (entitlements, categories, directory, admin):
         app.include_router(seed.router, responses=documented(Detail, 400, 401, 403, 404, 422, 503))
     app.include_router(
