@@ -17,7 +17,7 @@ from domain.commands import CrossBoundaries
 from domain.instants import iso
 from domain.orders import Answer, Order
 from domain.org import Org
-from domain.refusals import Refusal
+from domain.refusals import OrgHeldByNewerVersion, Refusal
 from projections.wakes import Wake, due_orgs, next_wake
 
 LOOK_SECONDS = 1.0  # between two looks at the index, whatever is heard
@@ -115,7 +115,11 @@ class Ticker:
             *(self._execute(order_for(wake)) for wake in due), return_exceptions=True
         )
         for wake, outcome in zip(due, outcomes, strict=True):
-            if isinstance(outcome, Refusal):  # another was first, or it is tried again in a moment
+            if isinstance(outcome, OrgHeldByNewerVersion):  # it is due until that version runs here
+                self._pause = LOOK_SECONDS
+            elif isinstance(
+                outcome, Refusal
+            ):  # another was first, or it is tried again in a moment
                 log.debug("Organisation %s: %s", wake.org.org_id, outcome)
             elif isinstance(outcome, BaseException):
                 self._pause = LOOK_SECONDS

@@ -63,7 +63,10 @@ class Rollouts:
         dry_run: bool = False,
     ) -> Steered:
         """Carry out commands on the rollout, all or none, or raise a Refusal."""
-        promoting = any(isinstance(command, SetShare | Advance) for command in commands)
+        promoting = any(
+            isinstance(command, Advance) or (isinstance(command, SetShare) and command.share > 0)
+            for command in commands
+        )  # to gate nobody must work whatever else does not
         return await self._steering.steer(
             commands,
             by=by,

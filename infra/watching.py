@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime, timedelta
@@ -12,6 +13,8 @@ import psycopg
 from domain.refusals import Refusal
 from projections.tallies import Tallies
 from projections.watched import KEPT_DAYS, Batch, Sight, forget, keep
+
+log = logging.getLogger(__name__)
 
 EVERY_SECONDS = 2.0
 _FORGET_EVERY = 1_800  # times of keeping: an hour or so
@@ -66,16 +69,22 @@ class Watching:
         try:
             async with self._reading() as connection:
                 legacy = await keep(connection, batch)
-                if self._times % _FORGET_EVERY == 0:
-                    await forget(connection, before=self._now() - timedelta(days=KEPT_DAYS))
         except (Refusal, psycopg.Error, TimeoutError):
             self.sight.put_back(batch)
             return
         except asyncio.CancelledError:
             self.sight.put_back(batch)  # for the last time of keeping
             raise
-        self._times += 1
         self._count(batch, legacy)
+        if self._times % _FORGET_EVERY == 0:
+            await self._forget()
+        self._times += 1
+
+    async def _forget(self) -> None:
+        """Drop what is old; what was kept before is kept, whether or not this succeeds."""
+        with contextlib.suppress(Refusal, psycopg.Error, TimeoutError):
+            async with self._reading() as connection:
+                await forget(connection, before=self._now() - timedelta(days=KEPT_DAYS))
 
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
@@ -92,7 +101,10 @@ class Watching:
     async def _keep_on(self) -> None:
         while True:
             await asyncio.sleep(EVERY_SECONDS)
-            await self.keep()
+            try:
+                await self.keep()
+            except Exception:
+                log.exception("What was seen of decisions is not kept at the moment.")
 
     def _see_answers(self) -> None:
         number, seconds = self.answers()

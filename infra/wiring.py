@@ -263,7 +263,7 @@ async def running(settings: Settings, where: Database) -> AsyncIterator[Parts]:
         switch.start()
         await ears.read_catalog()
         await ears.read_rollout()
-        gates.moved = propagation(tallies, now=clock.now)
+        gates.moved = propagation(tallies, now=clock.now)  # what held at the start was no change
         await feed.start()
         journal.start()
         follower.start()

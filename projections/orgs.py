@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import LiteralString
 
 from psycopg import AsyncConnection
 
@@ -25,13 +26,13 @@ WALK = """
      WHERE (length(org), org) > (length(%(after)s), %(after)s COLLATE "C")
      ORDER BY length(org), org LIMIT %(limit)s
 """
-_FETCH = """
-    SELECT org_version, state, position,
-           (SELECT e.topic FROM ledger.events e
-             WHERE e.stream = 'org-' || c.org AND e.topic <> ALL(%s)
-             ORDER BY e.version DESC LIMIT 1)
-      FROM ledger.current_entitlements c WHERE org = %s
-"""
+COLUMNS: LiteralString = """
+    org, org_version, state, position,
+    (SELECT e.topic FROM ledger.events e
+      WHERE e.stream = 'org-' || org AND e.topic <> ALL(%(known)s)
+      ORDER BY e.version DESC LIMIT 1)
+"""  # as `org_read` takes them; `known` are the topics that this version knows
+_FETCH = f"SELECT {COLUMNS} FROM ledger.current_entitlements WHERE org = ANY(%(orgs)s)"  # noqa: S608 - fixed
 _PAGE_ORGS = 1_000
 
 
@@ -45,29 +46,26 @@ class OrgRow:
 
 
 async def fetch_org(connection: AsyncConnection, org_id: OrgId) -> Org | None:
-    """One org with its version, in one statement.
-
-    A fact of a newer version among its events holds it, whatever its state looks like.
-    """
-    cursor = await connection.execute(_FETCH, (known_topics(), org_id), prepare=True)
-    row = await cursor.fetchone()
-    if row is None:
-        return None
-    org = current.read(org_id, version=row[0], state=row[1], position=row[2])
-    if row[3] is not None:
-        org.held_by = row[3]
-    return org
+    """One org with its version, as `fetch_orgs` reads it."""
+    return next(iter(await fetch_orgs(connection, [org_id])), None)
 
 
 async def fetch_orgs(connection: AsyncConnection, org_ids: Sequence[OrgId]) -> list[Org]:
-    """Those of some orgs that there are, each with its version, in one statement."""
-    cursor = await connection.execute(
-        "SELECT org, org_version, state FROM ledger.current_entitlements WHERE org = ANY(%s)",
-        (list(org_ids),),
-        prepare=True,
-    )
-    rows = await cursor.fetchall()
-    return [current.read(OrgId(org), version=v, state=state) for org, v, state in rows]
+    """Those of some orgs that there are, each with its version, in one statement.
+
+    A fact of a newer version among its events holds an org, whatever its state looks like.
+    """
+    values = {"known": known_topics(), "orgs": list(org_ids)}
+    cursor = await connection.execute(_FETCH, values, prepare=True)
+    return [org_read(*row) for row in await cursor.fetchall()]
+
+
+def org_read(org: str, version: int, state: bytes, position: int, newer: str | None) -> Org:
+    """An org of its view row; `newer` is the topic of a fact that a newer version wrote."""
+    read = current.read(OrgId(org), version=version, state=state, position=position)
+    if newer is not None:
+        read.held_by = newer
+    return read
 
 
 async def list_orgs(

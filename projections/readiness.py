@@ -53,7 +53,9 @@ def versions_of(facts: Iterable[LedgerEvent]) -> tuple[list[int], list[int]]:
     for fact in facts:
         newest = fact.originator_version
         if isinstance(fact, ShareSet):
-            share, since = fact.share, newest
+            if fact.share > share or share == EVERYBODY:  # going down wipes no evidence
+                since = newest
+            share = fact.share
         if share == 0:
             baseline.append(newest)
     return list(range(since, newest + 1)), baseline

@@ -87,8 +87,10 @@ class Gates:
         """Decide by `rollout` from now on, unless a newer one is held (`instead`: even then)."""
         self.problem = None
         gating = rollout.gating.here(killed=self._gating.killed_here)
-        if instead or gating.version > self._gating.version:
+        is_newer = gating.version > self._gating.version
+        if instead or is_newer:
             self._take(gating)
+        if is_newer:
             self.moved(rollout)
 
     def switch(self, *, killed: bool) -> None:

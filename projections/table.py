@@ -207,6 +207,7 @@ class OrgTable:
         self._entries.clear()
         self._floors.clear()
         self._fetching.clear()
+        self._anew.clear()
         for listener in self.listeners:
             listener.clear()
 
@@ -246,8 +247,9 @@ class OrgTable:
     async def _read(self, org_id: OrgId, *, at_least: int) -> Read:
         try:
             if self.shared is None or not self._current() or org_id in self._anew:
+                found = Read(await self._fetch(org_id), within=None)
                 self._anew.discard(org_id)
-                return Read(await self._fetch(org_id), within=None)
+                return found
             floor = max(at_least, self._floor(org_id))
             return await self.shared.get(org_id, at_least=floor, read=lambda: self._fetch(org_id))
         finally:

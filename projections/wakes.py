@@ -5,10 +5,17 @@ from typing import NamedTuple
 
 from psycopg import AsyncConnection
 
-from domain.ids import OrgId
 from domain.instants import from_iso, iso
 from domain.org import Org
-from projections import current
+from domain.upcasts import known_topics
+from projections.orgs import COLUMNS, org_read
+
+_DUE = f"""
+    SELECT wake_at, {COLUMNS} FROM ledger.current_entitlements
+     WHERE wake_at IS NOT NULL AND wake_at <= %(now)s
+       AND (wake_at, org) > (%(at)s COLLATE "C", %(org)s COLLATE "C")
+     ORDER BY wake_at, org LIMIT %(limit)s
+"""  # noqa: S608 - fixed
 
 
 class Wake(NamedTuple):
@@ -33,16 +40,7 @@ async def due_orgs(
     connection: AsyncConnection, *, now: datetime, after: Wake | None, limit: int
 ) -> list[Wake]:
     """The orgs on which something is due at `now`, the longest due first, from `after` on."""
-    place = (iso(after.at), after.org.org_id) if after is not None else ("", "")
-    cursor = await connection.execute(
-        """SELECT wake_at, org, org_version, state FROM ledger.current_entitlements
-            WHERE wake_at IS NOT NULL AND wake_at <= %s
-              AND (wake_at, org) > (%s COLLATE "C", %s COLLATE "C")
-            ORDER BY wake_at, org LIMIT %s""",
-        (iso(now), *place, limit),
-        prepare=True,
-    )
-    return [
-        Wake(from_iso(at), current.read(OrgId(org), version=version, state=state))
-        for at, org, version, state in await cursor.fetchall()
-    ]
+    at, org = (iso(after.at), after.org.org_id) if after is not None else ("", "")
+    values = {"known": known_topics(), "now": iso(now), "at": at, "org": org, "limit": limit}
+    cursor = await connection.execute(_DUE, values, prepare=True)
+    return [Wake(from_iso(at), org_read(*row)) for at, *row in await cursor.fetchall()]

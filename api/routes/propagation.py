@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.identity import AllSeeing, Auditor, NamedOrg
 from api.parts import Parts
-from domain.ids import org_id, org_json
+from domain.ids import OrgId, org_id, org_json
 from domain.instants import iso
 from domain.refusals import UnknownOrg
 from projections.receipts import note_receipts, propagation_of
@@ -70,7 +70,10 @@ class PropagationShown(BaseModel):
 async def report(body: Receipts, parts: Parts, principal: AllSeeing) -> dict[str, Any]:
     """Report which version of each org the caller has applied. Nothing is decided by it."""
     name = principal.sub if body.instance is None else f"{principal.sub}/{body.instance}"
-    versions = {org_id(str(each.org_id)): each.org_version for each in body.applied}
+    versions: dict[OrgId, int] = {}
+    for each in body.applied:
+        org = org_id(str(each.org_id))
+        versions[org] = max(each.org_version, versions.get(org, 0))
     async with parts.ledger.reading() as connection:
         noted = await note_receipts(connection, name, epoch=body.ledger_epoch, versions=versions)
     return {"subscriber": name, "noted": noted}

@@ -167,7 +167,7 @@ def start_trial(org: Org, context: Context, key: Key, *, starts: datetime, ends:
 
 
 def extend_trial(org: Org, context: Context, trial: Grant, *, until: datetime) -> None:
-    """Record a later end of a trial."""
+    """Record another end of a trial: a later one, or what it was before it was moved."""
     context.record(
         org,
         TrialExtended,

@@ -93,14 +93,30 @@ def _taken_away(step: _Step, org: Org, context: Context) -> dict[str, Any] | Non
         return _entry(after, skipped=step.skipped)
     if step.now is None or not step.now.live(context.now):
         return _entry(after, skipped="over")
+    until = before.ends if before is not None else None
+    if until is not None and until <= context.now:
+        until = None
     if isinstance(step.now, Block):
-        lift_block(org, context, step.now)
-        return _entry(after, undone="lifted")
-    if before is not None and before.ends is not None and before.ends > context.now:
-        extend_trial(org, context, step.now, until=before.ends)
-        return _entry(after, undone="end_moved", until=before.ends)
-    end_grant(org, context, step.now, ended_by="revoked")
-    return _entry(after, undone="ended")
+        return _lifted(step.now, org, context, until=until)
+    if until is None:
+        end_grant(org, context, step.now, ended_by="revoked")
+        return _entry(after, undone="ended")
+    ended_by = before.ended_by if isinstance(before, Grant) else None
+    if step.now.kind == "trial" and ended_by is None:
+        extend_trial(org, context, step.now, until=until)
+    else:
+        end_grant(org, context, step.now, ended_by=ended_by or "revoked", at=until)
+    return _entry(after, undone="end_moved", until=until)
+
+
+def _lifted(block: Block, org: Org, context: Context, *, until: datetime | None) -> dict[str, Any]:
+    """A block that the batch raised, lifted; one whose end it took away stands up to that end."""
+    lift_block(org, context, block)
+    if until is None:
+        return _entry(block, undone="lifted")
+    starts = max(context.now, block.starts)
+    raise_block(org, context, block.scope, block.key, block.category, starts=starts, ends=until)
+    return _entry(block, undone="end_moved", until=until)
 
 
 def _given_again(

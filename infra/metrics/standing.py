@@ -45,7 +45,6 @@ class Standing:
 
     async def told(self) -> list[Count | Gauge]:
         """What could be found out in time."""
-        self._told = []
         if self._monotonic() >= self._enabled_at + ENABLED_EVERY_SECONDS:
             self._ask("enabled orgs", self._ask_enabled)
         self._ask("lags and usage", self._ask_standing)

@@ -19,4 +19,4 @@ def propagation(tallies: Tallies, *, now: Callable[[], datetime]) -> Callable[[R
         "From a change of the rollout until a process decides by it.",
         bounds=LASTING,
     )
-    return lambda rollout: spread.note((now() - rollout.modified_on).total_seconds())
+    return lambda rollout: spread.note(max(0.0, (now() - rollout.modified_on).total_seconds()))

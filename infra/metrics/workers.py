@@ -51,8 +51,11 @@ class Worker:
         """What this process counted until now, and the others until a second ago."""
         if self._folder is None:
             return self._tallies.counted()
-        await self.share()
-        return await asyncio.to_thread(_read, self._folder)
+        try:
+            await self.share()
+            return await asyncio.to_thread(_read, self._folder)
+        except OSError:  # a full disk: what is counted here is better than nothing
+            return self._tallies.counted()
 
     async def share(self) -> None:
         """Renew this process's file."""

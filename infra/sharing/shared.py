@@ -124,8 +124,11 @@ class SharedOrgs:
             found = await self._ask(self._get, self._keys.of(org), [at_least, FLIGHT_MS])
             what = found[0].decode() if found else "closed"
             if what == "held":
+                held = _readable(org, found[2])
+                if held is None:
+                    break
                 self.hits += 1
-                return Read(_org(org, found[2]), within=max(0, found[3]) / 1000)
+                return Read(held, within=max(0, found[3]) / 1000)
             era = found[1].decode() if what == "read" else None
             if what != "wait":
                 break
@@ -190,13 +193,22 @@ class SharedOrgs:
                 del self._moves[org]
         if self.problem is not None:
             log.info("Redis answers again.")
-        self.problem = None
+        self.problem, self._not_before = None, float("-inf")
 
     def _away(self, error: BaseException) -> None:
         self._not_before = self._monotonic() + _REST_SECONDS
         if self.problem is None:
             log.warning("Redis does not answer; orgs are read from the database: %r", error)
         self.problem = repr(error)
+
+
+def _readable(org: OrgId, kept: bytes) -> Org | None:
+    """The org as it was left; None for what another release, or damage, made of it."""
+    try:
+        return _org(org, kept)
+    except (ValueError, KeyError, TypeError) as error:
+        log.warning("what Redis holds of organisation %s cannot be read: %r", org, error)
+        return None
 
 
 def _written(org: Org) -> bytes:

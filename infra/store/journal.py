@@ -123,9 +123,11 @@ class Journal:
                 await asyncio.sleep(0)  # whoever was answered may go on and come along
 
     async def _settle(self, batch: Sequence[Waiting], line: "Line") -> None:
-        outcomes = await line.outcomes([append for append, _ in batch])
-        # First this: whoever is answered may come back at once and ask what is under way.
-        self._under_way -= len(batch)
+        try:
+            outcomes = await line.outcomes([append for append, _ in batch])
+        finally:
+            # First this: whoever is answered may come back at once and ask what is under way.
+            self._under_way -= len(batch)
         for (_, future), outcome in zip(batch, outcomes, strict=True):
             if future.done():
                 continue

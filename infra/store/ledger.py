@@ -28,6 +28,7 @@ from domain.refusals import (
     IdempotencyKeyReused,
     PlanMismatch,
     PlanMoved,
+    Refusal,
     Unavailable,
     UnknownOrg,
     VersionMoved,
@@ -82,9 +83,21 @@ class Ledger:
         try:
             asks = not (order.presume_new or order.presume_first)
             earlier = await self._earlier(order) if asks else None
-            return earlier if earlier is not None else await self._in_turn(order)
+            return earlier if earlier is not None else await self._judged(order)
         finally:
             self._running.discard(order.command_id)
+
+    async def _judged(self, order: Order) -> Answer:
+        """A refusal may be the work of the same command, carried out elsewhere meanwhile."""
+        try:
+            return await self._in_turn(order)
+        except Unavailable:
+            raise
+        except Refusal:
+            earlier = await self._earlier(order)
+            if earlier is None:
+                raise
+            return earlier
 
     async def publish_catalog(
         self,
@@ -301,7 +314,12 @@ class Ledger:
         return lock
 
 
-AWAY = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.TransactionTimeout)
+AWAY = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.errors.TransactionTimeout,
+    psycopg.errors.ReadOnlySqlTransaction,
+)
 """What a reader gets when the database cannot answer; newer servers time transactions out."""
 
 

@@ -81,7 +81,8 @@ class Steering:
             appended = await self._append(
                 facts, steered, expected=expected, command_id=command_id, fingerprint=fingerprint
             )
-            if appended.verdict == "appended":
+            # Where the caller gave no id, a known command is this very append, sent a second time.
+            if appended.verdict == "appended" or (appended.verdict == "known" and not command_id):
                 self._gates.put(rollout)
                 return steered.at(appended.first_position)
         raise Unavailable("The rollout is being changed by many at once; ask again.")

@@ -6,6 +6,7 @@ from typing import Any
 
 from domain.commands import (
     BlockAccess,
+    CancelScheduled,
     Command,
     ConvertTrial,
     ExtendTrial,
@@ -29,6 +30,7 @@ from domain.facts import (
     TrialStarted,
 )
 from domain.ids import Stream
+from domain.schedule import changes
 from domain.touched import traces
 from tests.domain.scenario import Scenario, fact
 from tests.domain.world import CRM, HR, LEADS, SUPER_ADMIN, day, hour, noon
@@ -52,6 +54,12 @@ def undo(org: Scenario, *, at: datetime = noon + hour) -> list[dict[str, Any]]:
 def done(came_to: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
     """What was done to each thing, or why nothing was."""
     return [(item["what"], item["undone"], item["skipped"]) for item in came_to]
+
+
+def coming(org: Scenario) -> str:
+    """The id of the one change that is scheduled."""
+    [change] = [change for change in changes(org.org.entries()) if change.at > noon]
+    return change.id
 
 
 def test_what_was_granted_is_ended(org: Scenario) -> None:
@@ -238,3 +246,28 @@ def test_other_batches_are_none_of_its_business(org: Scenario) -> None:
     undo(org, at=noon + 2 * hour)
     org.then(fact(GrantEnded, key=CRM))
     org.then_at(noon + 2 * hour, hr="enabled")
+
+
+def test_a_block_whose_end_was_cancelled_stands_up_to_that_end_again(org: Scenario) -> None:
+    """It was there before the batch: undone is only that it would never end."""
+    org.when(GrantAccess(key=CRM))
+    org.when(BlockAccess(scope="module", key=CRM, category="compliance", until=noon + 3 * day))
+    batch(org, CancelScheduled(change_id=coming(org)))
+
+    assert done(undo(org)) == [("block", "end_moved", None)]
+
+    org.then_at(noon + 2 * day, crm="disabled")
+    org.then_at(noon + 3 * day, crm="enabled")
+
+
+def test_a_grant_whose_scheduled_end_was_cancelled_ends_then_again(org: Scenario) -> None:
+    """As the revocation that it was, and not as a trial whose end was moved."""
+    org.when(GrantAccess(key=CRM))
+    org.when(RevokeAccess(key=CRM, scope="all", at=noon + 3 * day))
+    batch(org, CancelScheduled(change_id=coming(org)))
+
+    assert done(undo(org)) == [("grant", "end_moved", None)]
+
+    org.then(fact(GrantEnded, key=CRM, ended_by="revoked", effective_at=noon + 3 * day))
+    org.then_at(noon + 2 * day, crm="enabled")
+    org.then_denied(CRM, "revoked", at=noon + 3 * day)

@@ -13,6 +13,8 @@ import pytest
 from domain.commands import ConvertTrial, ExtendTrial, StartTrial
 from domain.facts import TrialConverted, TrialExtended
 from domain.refusals import Refusal, TrialNotRunning
+from domain.rollout_facts import GatingKilled
+from domain.steering import Kill
 from infra.catalog import default_document
 from infra.clock import LedgerClock
 from infra.database import Database
@@ -22,6 +24,7 @@ from infra.store.connections import connect
 from infra.store.journal import Journal, Line
 from infra.store.ledger import Ledger
 from tests.conftest import started
+from tests.domain.world import SUPER_ADMIN
 from tests.faults.conftest import Rounds
 from tests.faults.proxy import Proxy
 from tests.faults.world import assembled, through
@@ -85,6 +88,19 @@ async def test_an_order_whose_reply_was_lost_is_carried_out_once(
     for org in orgs:
         assert set(counted(rows, org).values()) == {1}
         assert len(counted(rows, org)) == 4
+
+
+async def test_a_change_of_the_rollout_whose_reply_was_lost_is_made_once(
+    settings: Settings, database: Database
+) -> None:
+    """Judged again by what it did itself, it would seem to change nothing."""
+    with Proxy(database.app_url) as proxy:
+        async with started(settings, through(proxy, database)) as parts:
+            proxy.lose_replies(1)
+            steered = await parts.rollouts.steer([Kill()], by=SUPER_ADMIN)
+        assert proxy.lost == 1
+    assert steered.facts == (GatingKilled.TOPIC,)
+    assert [row.topic for row in entries(database)].count(GatingKilled.TOPIC) == 1
 
 
 async def test_a_journal_that_forgets_its_command_ids_is_caught(database: Database) -> None:

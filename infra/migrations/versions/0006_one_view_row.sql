@@ -7,7 +7,14 @@ SET LOCAL search_path = ledger;
 ALTER TABLE current_entitlements ADD COLUMN granted text;
 UPDATE current_entitlements AS c SET granted = l.granted
   FROM legacy_enabled_modules AS l WHERE l.org = c.org;
-DELETE FROM current_entitlements WHERE granted IS NULL;  -- `views rebuild` finds them missing
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM current_entitlements WHERE granted IS NULL) THEN
+        RAISE EXCEPTION 'some organisations have no row of the legacy view'
+            USING HINT = 'Run "entitlements views rebuild" of the release before, then migrate.';
+    END IF;
+END
+$$;
 ALTER TABLE current_entitlements ALTER COLUMN granted SET NOT NULL;
 COMMENT ON COLUMN current_entitlements.granted IS
     'The intervals in which each module is granted and not blocked, as JSON '

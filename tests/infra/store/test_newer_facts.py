@@ -2,6 +2,7 @@
 
 import json
 import logging
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,7 +15,7 @@ from api.render_history import recorded
 from domain.commands import GrantAccess, RevokeAccess
 from domain.facts import NewerFact
 from domain.ids import OrgId, org_stream
-from domain.instants import BEGINNING
+from domain.instants import BEGINNING, iso
 from domain.refusals import OrgHeldByNewerVersion
 from infra.database import Database
 from infra.histories import Audit, Histories
@@ -24,6 +25,8 @@ from infra.store.newer_facts import read_any_fact
 from infra.wiring import Parts
 from projections import current, legacy
 from projections.audit_pages import AuditQuery
+from projections.orgs import fetch_orgs
+from projections.wakes import due_orgs
 from tests.infra.store.orders import CRM, order, registration
 from tests.infra.store.world import call
 
@@ -51,8 +54,10 @@ async def upgraded(parts: Parts, database: Database, *, more: dict[str, Any] | N
     org = (await parts.table.get(ORG)).org
     state = json.loads(current.written(org)) | (more or {})
     views = ViewRows(
-        name=org.name, state=json.dumps(state).encode(), granted=legacy.written(org)
-    )  # fmt: skip
+        name=org.name,
+        state=json.dumps(state, separators=(",", ":")).encode(),
+        granted=legacy.written(org),
+    )
     event = StoredEvent(org_stream(ORG), 0, TOPIC, json.dumps(BODY).encode())
     newer = Append(
         command_id=uuid4(),
@@ -195,3 +200,17 @@ def test_nothing_about_a_newer_fact_is_taken_for_granted(body: bytes, shown: Any
     assert isinstance(fact, NewerFact)
     assert fact.body == (json.loads(body) if shown is None else shown)
     assert (fact.TOPIC, fact.actor, fact.ticket, fact.effective_at) == (TOPIC, "", None, BEGINNING)
+
+
+async def test_whichever_way_an_org_is_read_it_is_held(parts: Parts, database: Database) -> None:
+    """With many others, and by the ticker: what they read replaces what is in memory."""
+    due_at = parts.clock.now() + timedelta(days=1)
+    await upgraded(parts, database, more={"wake_at": iso(due_at)})
+
+    async with parts.ledger.reading() as connection:
+        both = await fetch_orgs(connection, [ORG, OTHER])
+        due = await due_orgs(connection, now=due_at, after=None, limit=9)
+
+    assert {org.org_id: org.held_by for org in both} == {ORG: TOPIC, OTHER: None}
+    assert all(org.position > 0 for org in both)
+    assert [(wake.org.org_id, wake.org.held_by) for wake in due] == [(ORG, TOPIC)]

@@ -2,16 +2,17 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from api.bodies import ApplyBundleBody, GrantBody
-from domain.commands import BlockAccess, UnblockAccess
+from domain.commands import BlockAccess, ConvertTrial, StartTrial, UnblockAccess
 from domain.ids import OrgId
 from domain.orders import Answer
-from domain.refusals import UnknownBlock, UnknownKey
+from domain.refusals import Refusal, UnknownBlock, UnknownKey
 from infra.catalog import default_document
 from infra.database import Database
 from infra.settings import Settings
@@ -125,3 +126,17 @@ async def test_a_block_that_this_process_has_not_heard_of_is_lifted_all_the_same
     answer = await unblocked(other, raised)
 
     assert (answer.changed, answer.org_version) == (True, 3)
+
+
+async def test_a_repeat_that_is_refused_for_its_own_work_is_answered(parts: Parts) -> None:
+    """Another process carried it out just after this one had looked for it."""
+    trial = StartTrial(key=CRM, until=parts.clock.now() + timedelta(days=9))
+    await parts.ledger.execute(registration("1", trial))
+    asked = order("1", ConvertTrial(key=CRM), command_id=uuid4(), fingerprint=b"f")
+    first = await parts.ledger.execute(asked)
+
+    again = await parts.ledger.execute(replace(asked, presume_first=True))
+
+    assert (again.event_ids, again.org_version) == (first.event_ids, first.org_version)
+    with pytest.raises(Refusal):
+        await parts.ledger.execute(replace(asked, command_id=uuid4()))

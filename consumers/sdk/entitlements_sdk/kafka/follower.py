@@ -9,7 +9,7 @@ from typing import Any
 
 from entitlements_sdk.kafka.beats import Beats
 from entitlements_sdk.kafka.news import Heartbeat, OrgChanged, Record, read
-from entitlements_sdk.kafka.topic import Topic, TopicAway
+from entitlements_sdk.kafka.topic import Topic
 from entitlements_sdk.ports import Listener
 
 _PAUSE_SECONDS = 1.0
@@ -65,7 +65,7 @@ class _Following:
         while not self._stopping.is_set():
             try:
                 self._follow(connect())
-            except (TopicAway, ValueError, KeyError, TypeError) as error:
+            except Exception as error:
                 # A record that cannot be read might be a revocation.
                 if repr(error) != problem:
                     _log.warning("not following the ledger's topic at the moment: %r", error)
