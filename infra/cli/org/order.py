@@ -16,7 +16,8 @@ from domain.orders import Answer, Order
 from infra.cli.actor import shell_actor
 from infra.cli.options import Terms
 from infra.cli.org.answer import print_answer
-from infra.cli.output import print_json
+from infra.cli.org.later import begins, later
+from infra.cli.output import print_json, show
 from infra.cli.work import over_ledger
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ def carry_out(
     """
     body, named = body_of(shape, fields, terms), org_id(org)
 
-    async def execute(parts: "Parts") -> Answer:
-        return await parts.ledger.execute(
+    async def execute(parts: "Parts") -> tuple[Answer, list[str]]:
+        answer = await parts.ledger.execute(
             Order(
                 org=named,
                 commands=body.commands,
@@ -50,12 +51,14 @@ def carry_out(
                 plan_token=body.plan_token,
             )
         )
+        return answer, await later(parts, answer, at=begins(body))
 
-    answer = over_ledger(execute)
+    answer, coming = over_ledger(execute)
     if as_json:
         print_json(document(answer))
     else:
         print_answer(answer)
+        show(*coming)
 
 
 def body_of(shape: type[Body], fields: Mapping[str, Any], terms: Terms) -> Body:

@@ -76,6 +76,18 @@ def _print(org: str, found: list[dict[str, Any]]) -> None:
             f"{change['at']} {change['kind'].replace('_', ' ')}: #{change['position']} "
             f"by {plain(change['actor'])}: {plain(change['reason'])}"
         )
+        show(f"  {_way_out(org, change)}")
+
+
+def _way_out(org: str, change: dict[str, Any]) -> str:
+    """The command that stops a change, or moves it where nothing stops it."""
+    if change["cancellable"]:
+        words = f"cancel-scheduled {org} --change-id {change['change_id']}"
+        return f'To stop it: entitlements org {words} --reason "..."'
+    if change["kind"] == "trial_ends":
+        words = f"trial extend {org} --key {change['key']} --by-days 7"
+        return f'To put it off: entitlements org {words} --reason "..."'
+    return "It goes with the start of what takes over then."
 
 
 def _outcome(change: dict[str, Any]) -> str:
