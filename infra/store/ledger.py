@@ -94,7 +94,8 @@ class Ledger:
         except Unavailable:
             raise
         except Refusal:
-            earlier = await self._earlier(order)
+            # A batch, which presumes to be the first, looks by itself and says that it was known.
+            earlier = None if order.presume_first else await self._earlier(order)
             if earlier is None:
                 raise
             return earlier

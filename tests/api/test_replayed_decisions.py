@@ -99,7 +99,8 @@ def test_a_decision_about_another_instant_is_replayed_by_the_history(
     ends = datetime.now(UTC) + timedelta(days=3)
     command(staff, org, "start-trial", key="hr", until=iso(ends))
     command(staff, org, "block", scope="module", key="hr", category="abuse")
-    blocked_at = iso(datetime.now(UTC))
+    found = staff.get("/api/v1/audit/events", params={"org": org, "type": "AccessBlocked"})
+    blocked_at = found.json()["events"][0]["effective_at"]  # by the ledger's clock
     command(staff, org, "unblock", scope="module", key="hr", category="abuse")
 
     while_blocked = decided(staff, org, "hr", at=blocked_at)

@@ -20,6 +20,7 @@ await consumer.run({
     const event = binding.toEvent({ headers, key: message.key.toString(), value: message.value });
     event.validate();
     console.log(JSON.stringify({ topic, event }));
-    if (--left === 0) process.exit(0);
+    // What was written to a pipe may not have left yet.
+    if (--left === 0) process.stdout.write("", () => process.exit(0));
   },
 });

@@ -21,7 +21,7 @@ from tests.infra.cli.shell import Shell
 pytestmark = pytest.mark.one_server
 SERVE = [sys.executable, "-m", "infra.cli", "serve", "--demo", "--port", "0", "--workers", "2"]
 CHECKS = "entitlement_checks_total"
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0
 ASKED = 6
 
 

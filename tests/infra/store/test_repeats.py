@@ -135,7 +135,7 @@ async def test_a_repeat_that_is_refused_for_its_own_work_is_answered(parts: Part
     asked = order("1", ConvertTrial(key=CRM), command_id=uuid4(), fingerprint=b"f")
     first = await parts.ledger.execute(asked)
 
-    again = await parts.ledger.execute(replace(asked, presume_first=True))
+    again = await parts.ledger.execute(replace(asked, presume_new=True))
 
     assert (again.event_ids, again.org_version) == (first.event_ids, first.org_version)
     with pytest.raises(Refusal):
