@@ -41,6 +41,10 @@ UNDO = "undo-"  # never rename: the batch that undid another is found by its id
 _BATCHES = UUID("8f3d1f0a-64c1-4f0e-9a3e-6f0b7a1f5c92")  # never rename: command ids derive from it
 _BATCH_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{7,63}")
 _LONGEST = 128  # characters, with every `undo-` before it
+_WHERE = (
+    "The answer to a batch names its id, and so does each of its events: "
+    "'entitlements audit search --json' and GET /api/v1/audit/events show them as 'batch_id'."
+)
 
 
 class InvalidBatchId(Unacceptable):
@@ -52,14 +56,16 @@ class InvalidBatchId(Unacceptable):
         "with 'undo-'. A new batch that is given none gets one, and its answer says which."
     )
 
-    def __init__(self, batch_id: str) -> None:
+    def __init__(self, batch_id: str, *, hint: str | None = None) -> None:
         super().__init__(f"'{batch_id[:_LONGEST]}' is no batch id.", batch_id=batch_id[:_LONGEST])
+        self.hint = hint or self.hint
 
 
 class UnknownBatch(Absent):
     """Nothing was ever recorded under this id."""
 
     code = "unknown_batch"
+    hint = _WHERE
 
     def __init__(self, batch_id: str) -> None:
         super().__init__(f"No event belongs to batch {batch_id}.", batch_id=batch_id)
@@ -152,7 +158,7 @@ def batch_id(raw: str) -> str:
     while bare.startswith(UNDO):
         bare = bare.removeprefix(UNDO)
     if not _BATCH_ID.fullmatch(bare) or len(raw) > _LONGEST:
-        raise InvalidBatchId(raw)
+        raise InvalidBatchId(raw, hint=_WHERE)
     return raw
 
 

@@ -124,8 +124,11 @@ def test_a_file_that_is_none_is_told(shell: Shell, tmp_path: Path) -> None:
     problem = shell.refusal("bulk", "apply", file, "--reason", REASON)
     assert (problem["code"], problem["column"]) == ("unknown_column", "kee")
     assert shell.refusal("bulk", "show", "no-such-batch")["code"] == "unknown_batch"
-    undo = ("bulk", "undo", "no-such-batch", "--reason", REASON)
-    assert shell.refusal(*undo)["code"] == "unknown_batch"
+    for batch, code in (("no-such-batch", "unknown_batch"), ("short", "invalid_batch_id")):
+        refused = shell.refusal("bulk", "undo", batch, "--reason", REASON)
+        assert refused["code"] == code
+        assert "entitlements audit search" in refused["hint"]
+        assert "new batch" not in refused["hint"]
 
 
 def test_an_import_is_a_batch_that_can_be_undone(shell: Shell, tmp_path: Path) -> None:
