@@ -14,6 +14,9 @@ Key = NewType("Key", str)
 Kind = Literal["billable", "always_on", "rbac_only"]
 
 
+_NEAR = 0.65  # of difflib: 'crn' is near 'crm', and 'nosuch' is not near 'voucher'
+
+
 def module_of(key: Key) -> Key:
     """The module a key is or belongs to."""
     return Key(key.partition(".")[0])
@@ -125,7 +128,7 @@ class Catalog:
         """
         found = self._by_spelling.get(raw.lower())
         if found is None:
-            near = get_close_matches(raw.lower(), self._by_spelling, n=6, cutoff=0.6)
+            near = get_close_matches(raw.lower(), self._by_spelling, n=6, cutoff=_NEAR)
             nearest = dict.fromkeys(self._by_spelling[spelling] for spelling in near)
             raise UnknownKey(raw[:120], nearest=list(nearest)[:2])
         return found

@@ -163,6 +163,8 @@ class UnknownKey(Unacceptable):
             key=key,
             nearest=list(nearest),
         )
+        if not nearest:
+            self.hint = "'entitlements catalog show' and GET /api/v1/catalog list what there is."
 
 
 class UnknownBundle(Unacceptable):

@@ -81,6 +81,7 @@ def test_what_the_catalog_does_not_spell_is_refused(raw: str) -> None:
         ("Setings", ["settings"]),
         ("crm.lead_managment", ["crm.lead_management"]),
         ("customer_relations", ["crm", "crm.quotations"]),
+        ("crn", ["crm"]),
     ],
 )
 def test_an_unknown_key_names_the_nearest(raw: str, nearest: list[str]) -> None:
@@ -99,6 +100,7 @@ def test_an_unknown_key_that_is_near_nothing_names_nothing() -> None:
     with pytest.raises(UnknownKey) as refused:
         CATALOG.resolve("zzzz")
     assert refused.value.facts["nearest"] == []
+    assert "entitlements catalog show" in (refused.value.hint or "")
 
 
 def test_an_endless_key_is_not_repeated_in_full() -> None:

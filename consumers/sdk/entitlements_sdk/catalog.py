@@ -61,7 +61,7 @@ class Catalog:
         unknown = {key: list(at) for key, at in asked.items() if self.resolve(key) is None}
         if unknown:
             nearest = {
-                key: get_close_matches(key.lower(), self.spellings, n=2, cutoff=0.6)
+                key: get_close_matches(key.lower(), self.spellings, n=2, cutoff=0.65)
                 for key in unknown
             }
             raise UnknownKeys(unknown, nearest=nearest)

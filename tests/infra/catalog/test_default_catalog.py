@@ -12,6 +12,7 @@ import pytest
 
 from domain.catalog import Bundle, Catalog, Module, Submodule
 from domain.catalog_document import read_catalog, write_catalog
+from domain.refusals import UnknownKey
 from infra.catalog import default_document
 
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
@@ -231,3 +232,12 @@ def test_each_document_is_a_new_one() -> None:
 def test_the_file_has_the_one_layout_that_keeps_differences_small() -> None:
     text = files("infra.catalog").joinpath("default.json").read_text(encoding="utf-8")
     assert text == json.dumps(default_document(), indent=2, ensure_ascii=False) + "\n"
+
+
+@pytest.mark.parametrize(("raw", "nearest"), [("nosuch", []), ("vuocher", ["voucher"])])
+def test_only_what_is_spelt_nearly_so_is_suggested(
+    shipped: Catalog, raw: str, nearest: list[str]
+) -> None:
+    with pytest.raises(UnknownKey) as refused:
+        shipped.resolve(raw)
+    assert [key.partition(".")[0] for key in refused.value.facts["nearest"]][:1] == nearest
