@@ -1,5 +1,6 @@
 """Puts the relay and the cache invalidation together over a broker, where one is configured."""
 
+import shlex
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -41,9 +42,17 @@ def broker(settings: Settings, *, wanted: bool) -> Iterator[str]:
         yield f"\n\nChanges go to Kafka at {settings.kafka_bootstrap_servers}."
     elif wanted:
         with EmbeddedKafka.run(broker_directory(settings)) as own:
-            yield f"\n\n{own.kind.name} listens on {own.address}. Watch what changes:\n  {WATCH}"
+            watch = watch_command(settings)
+            yield f"\n\n{own.kind.name} listens on {own.address}. Watch what changes:\n  {watch}"
     else:
         yield ""
+
+
+def watch_command(settings: Settings) -> str:
+    """What to type in another shell, whatever that one's environment is."""
+    if settings.data_dir == Settings().data_dir:
+        return WATCH
+    return f"LEDGER_DATA_DIR={shlex.quote(str(settings.data_dir.absolute()))} {WATCH}"
 
 
 def topics_of(settings: Settings) -> Topics:

@@ -1,6 +1,7 @@
 """The web server: one process, or several that share a socket."""
 
 import asyncio
+import os
 import socket
 import sys
 import time
@@ -25,12 +26,13 @@ from infra import demo as demonstration
 from infra.batches import Batches
 from infra.clock import LedgerClock
 from infra.collector import seldom_collecting
-from infra.database import database
+from infra.database import database, embedded_directory
 from infra.histories import Audit, Histories
 from infra.integrity.keeper import keeping
 from infra.integrity.verifying import Integrity
 from infra.metrics.metrics import Metrics
 from infra.metrics.workers import folder_for_workers
+from infra.postgres.embedded import is_in_use
 from infra.propagation import Propagation, broker, propagating
 from infra.readiness import readiness
 from infra.settings import Settings
@@ -60,6 +62,7 @@ def serve(
     verifier(
         settings, clock=LedgerClock()
     )  # so that an unusable key is told before anything starts
+    shared = told_of_others(settings)
     with (
         listening(host, port) as taken,
         database(settings),  # an embedded one stays up throughout
@@ -67,7 +70,7 @@ def serve(
     ):
         address = f"http://{host}:{taken.getsockname()[1]}"
         asyncio.run(_prepare(settings, demo=demo))
-        print(banner(settings, address, demo=demo) + told, flush=True)  # noqa: T201 - what it is for
+        print(banner(settings, address, demo=demo) + told + shared, flush=True)  # noqa: T201 - what it is for
         config = configuration("infra.server:worker_app", factory=True, workers=workers)
         if workers > 1:
             with folder_for_workers(settings.data_dir):
@@ -197,13 +200,26 @@ def banner(settings: Settings, address: str, *, demo: bool) -> str:
     return "\n".join(lines)
 
 
+def told_of_others(settings: Settings) -> str:
+    """That another process works on the embedded ledger, asked before this one does."""
+    if settings.database_url is not None or not is_in_use(embedded_directory(settings)):
+        return ""
+    where = settings.data_dir.absolute()
+    return f"\n\nThe ledger in {where} was running already: another process uses it, too."
+
+
 def listening(host: str, port: int) -> socket.socket:
     """A socket that listens; port 0 takes any."""
     try:
         return socket.create_server((host, port), backlog=2048, reuse_port=False)
     except OSError as error:
+        # What `create_server` says tells the address again; a name that is none has no errno.
+        code = error.errno or 0
+        why = os.strerror(code) if code > 0 else error.strerror
+        other = 8010 if port != 8010 else 8020
         raise AddressInUse(
-            f"{host}:{port} cannot be listened on ({error.strerror}); choose another with --port."
+            f"{host}:{port} cannot be listened on ({why}); choose another with --port "
+            f"(make run PORT={other})."
         ) from error
 
 

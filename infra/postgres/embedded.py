@@ -29,6 +29,18 @@ _PAUSE = 0.05
 _LOG_BYTES = 1_000_000
 
 
+def is_in_use(data_dir: Path) -> bool:
+    """Whether some process holds the server in `data_dir` now; it makes and starts nothing."""
+    path = Layout(Path(os.path.realpath(data_dir))).holders_lock
+    if not path.exists():
+        return False
+    lock = locks.open_lock(path)
+    try:  # a supervisor that is ending has it alone, holders share it
+        return not locks.try_exclusive(lock) and locks.try_shared(lock)
+    finally:
+        os.close(lock)
+
+
 class EmbeddedPostgres:
     """A PostgreSQL server of our own under `data_dir`, alive while any process holds it.
 

@@ -5,9 +5,15 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import httpx
 
+from infra.postgres import locks
+from infra.postgres.layout import Layout
+from infra.propagation import watch_command
+from infra.server import told_of_others
+from infra.settings import Settings
 from tests.infra.cli.shell import Shell
 from tests.sdk.waiting import until
 
@@ -48,4 +54,27 @@ def test_a_port_that_is_taken_is_told(own_shell: Shell) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         said = own_shell("serve", "--port", port, code=1).stderr
-    assert "choose another with --port" in said
+    assert "choose another with --port (make run PORT=" in said
+    assert said.count("(") == 2
+    assert said.count(str(port)) == 1
+
+
+def test_a_ledger_that_somebody_works_on_is_told_apart_from_one_of_its_own(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path)
+    assert told_of_others(settings) == ""
+    (tmp_path / "postgres").mkdir()
+    holder = locks.open_lock(Layout(tmp_path / "postgres").holders_lock)
+    try:
+        assert locks.try_shared(holder)
+        assert f"The ledger in {tmp_path} was running already" in told_of_others(settings)
+        named = settings.model_copy(update={"database_url": "postgresql://elsewhere"})
+        assert told_of_others(named) == ""
+    finally:
+        os.close(holder)
+    assert told_of_others(settings) == ""
+
+
+def test_the_command_that_watches_finds_the_ledger_from_any_shell(tmp_path: Path) -> None:
+    assert watch_command(Settings()) == "entitlements invalidate"
+    named = watch_command(Settings(data_dir=tmp_path / "a b"))
+    assert named == f"LEDGER_DATA_DIR='{tmp_path / 'a b'}' entitlements invalidate"

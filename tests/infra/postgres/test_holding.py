@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from infra.postgres import EmbeddedPostgres
+from infra.postgres.embedded import is_in_use
 from infra.postgres.errors import AlreadyReleased
 from tests.infra.postgres.conftest import Hold, NewHolder
 from tests.infra.postgres.world import (
@@ -71,11 +72,14 @@ def test_the_server_stays_while_anybody_holds_it(
 
 
 def test_the_server_is_gone_when_the_last_holder_has_left(data_dir: Path, hold: Hold) -> None:
+    assert not is_in_use(data_dir)
     held, other = hold(data_dir), hold(data_dir)
+    assert is_in_use(data_dir)
     held.release()
     assert answers(other.owner_url)
     other.release()
     eventually(lambda: is_over(data_dir))
+    assert not is_in_use(data_dir)
     assert not answers(held.owner_url)
     assert not (data_dir / "pg/data/postmaster.pid").exists()
 
