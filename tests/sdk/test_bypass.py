@@ -70,6 +70,11 @@ async def test_without_a_recorder_the_denial_stands(client: ClientOf) -> None:
     entitlements = await client()
     decision = await entitlements.check(42, "hr", None, STAFF)
     assert (decision.denied_by, decision.bypassable) == ("not_granted", True)
+    again = await entitlements.check(42, "hr", None, STAFF)  # from memory
+    assert decision.reason == again.reason
+    assert decision.reason.endswith("This service allows no bypass.")
+    unasked = await entitlements.check(42, "hr", None, Principal("s1", role="super_admin"))
+    assert "bypass" not in unasked.reason
 
 
 @pytest.mark.parametrize(

@@ -276,7 +276,9 @@ async def test_staff_name_the_org_and_nobody_else_does() -> None:
         assert staff.status_code == 200
         assert (await client.get("/email", headers=bearer("super"))).status_code == 200
         nameless = await client.get("/leads", headers=bearer("super"))
-        assert nameless.json()["detail"]["denied_by"] == "unknown_org"
+        assert nameless.status_code == 400
+        assert nameless.json()["detail"]["code"] == "org_not_named"
+        assert "X-Org-Id" in nameless.json()["detail"]["message"]
         stranger = await client.get("/leads", headers=bearer("not-entitled") | named)
         assert stranger.json()["detail"]["denied_by"] == "not_granted"
 

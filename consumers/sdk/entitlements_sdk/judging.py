@@ -5,7 +5,7 @@ from typing import NamedTuple
 from entitlements_sdk.cache import Entry, OrgCache
 from entitlements_sdk.catalog import Catalog
 from entitlements_sdk.counters import Counters
-from entitlements_sdk.decision import Decision
+from entitlements_sdk.decision import REASONS, Decision
 from entitlements_sdk.policy import UnknownPolicy
 from entitlements_sdk.principal import Principal
 from entitlements_sdk.refusals import OutOfReach
@@ -93,7 +93,9 @@ class Judging:
             return None
         counters = self.counters
         counters.hits += 1
-        decision = Decision(verdict, snapshot, key, permission, at, entry.not_after, asked)
+        why = self._no_bypass(verdict, principal) if verdict.bypassable else None
+        until = entry.not_after
+        decision = Decision(verdict, snapshot, key, permission, at, until, asked, False, why)
         if verdict.allowed and verdict.would_deny is None:
             counters.checks += 1
             return decision
@@ -191,8 +193,15 @@ class Judging:
             None if permission is None else _may(principal, permission, self.catalog),
             principal is None or principal.may_act_in(org),
         )
-        at = self.cache.clock.now()
-        return Decision(judge(*asked), snapshot, key, permission, at, not_after, asked, stale)
+        at, verdict = self.cache.clock.now(), judge(*asked)
+        why = self._no_bypass(verdict, principal) if verdict.bypassable else None
+        return Decision(verdict, snapshot, key, permission, at, not_after, asked, stale, why)
+
+    def _no_bypass(self, verdict: Verdict, principal: Principal | None) -> str | None:
+        """What a super admin is told who wants to bypass where nothing can record it."""
+        if self._recorded or principal is None or principal.bypass is None:
+            return None
+        return f"{REASONS[verdict.denied_by or '']} This service allows no bypass."
 
     def counted(self, decision: Decision) -> Decision:
         """Every decision is counted once."""

@@ -10,6 +10,7 @@ from entitlements_sdk.bodies import denial, unavailable
 from entitlements_sdk.decision import Decision
 
 _LONGEST_REASON = 123  # bytes of a close frame
+_NAME_ONE = "Name the organization that this is about in the header 'X-Org-Id'."
 
 
 def refusal(decision: Decision, scope: Scope) -> Exception:
@@ -20,6 +21,14 @@ def refusal(decision: Decision, scope: Scope) -> Exception:
         reason = decision.reason[:_LONGEST_REASON]
         return WebSocketException(status.WS_1008_POLICY_VIOLATION, reason)
     return HTTPException(status.HTTP_403_FORBIDDEN, denial(decision))
+
+
+def nameless(scope: Scope) -> Exception:
+    """Staff, who belong to no org, left out which one they mean: no denial, a question is open."""
+    if scope["type"] == "websocket":
+        return WebSocketException(status.WS_1008_POLICY_VIOLATION, _NAME_ONE)
+    body = {"error_type": "org_not_named", "message": _NAME_ONE, "code": "org_not_named"}
+    return HTTPException(status.HTTP_400_BAD_REQUEST, body)
 
 
 def unauthenticated(problem: str, scope: Scope) -> Exception:

@@ -8,12 +8,13 @@ from starlette.types import Scope
 
 from entitlements_sdk.catalog import joined
 from entitlements_sdk.decision import Decision
-from entitlements_sdk.fastapi.answers import cannot_tell, refusal, unfit
+from entitlements_sdk.fastapi.answers import cannot_tell, nameless, refusal, unfit
 from entitlements_sdk.fastapi.resolving import (
     CALLER,
     PROTECTION,
     OrgOf,
     PrincipalOf,
+    chosen_org,
     found,
     found_at_once,
 )
@@ -43,7 +44,8 @@ class Guard:
     """Lets a request through when its org may use `key` and its caller has `permission`.
 
     An instance is a dependency, which gives the `Decision`. It answers 401 without a token, 403
-    when denied, 503 with Retry-After when nobody can tell; where `protect` was forgotten also 503.
+    when denied, 400 where staff do not say which org they mean, and 503 with Retry-After when
+    nobody can tell; where `protect` was forgotten also 503.
     With `allow_bypass` False not even a super admin gets by it.
     """
 
@@ -69,11 +71,15 @@ class Guard:
             principal = await found(principal, connection.scope)
         if principal.bypass is not None and not self.allow_bypass:
             principal = replace(principal, bypass=None)
-        org = _named(protection.org(connection, principal))
+        chosen = protection.org(connection, principal)
+        org = _named(chosen)
         decision = protection.check_at_once(org, self.key, self.permission, principal)
         if decision is None:
             decision = await protection.client.check(org, self.key, self.permission, principal)
         if not decision.allowed:
+            unnamed = chosen is None and decision.denied_by == "unknown_org"
+            if unnamed and principal.may_choose_org and protection.org is chosen_org:
+                raise nameless(connection.scope)
             raise refusal(decision, connection.scope)
         return decision
 
