@@ -61,6 +61,8 @@ class Teller:
 
     def refresh(self, org: OrgId) -> None:
         """Somebody wants an org read anew."""
+        if self.shared is not None:
+            self.shared.forget(org)
         self._told("refresh", {"org": org, "version": None, "position": None})
 
 

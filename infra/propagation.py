@@ -14,6 +14,7 @@ from consumers.relay.batch import Batches
 from consumers.relay.publisher import Publisher
 from consumers.relay.relay import Relay
 from consumers.topics import Topics
+from infra.ears import Ears
 from infra.kafka.embedded import EmbeddedKafka, running_at
 from infra.metrics.propagated import dead_letters, invalidations
 from infra.settings import Settings
@@ -75,6 +76,15 @@ def relay(settings: Settings, servers: str, *, dial: Dial, tallies: Tallies) -> 
     )
 
 
+class FromKafka:
+    """A subscriber of Kafka's beside the feed, which alone vouches for what processes share."""
+
+    def __init__(self, ears: Ears) -> None:
+        self.told_time = ears.told_time
+        self.stream_moved = ears.stream_moved
+        self.start_over = ears.start_over_here
+
+
 class Propagation(NamedTuple):
     """What carries changes out of this process, and what brings them in."""
 
@@ -95,7 +105,10 @@ async def propagating(parts: Parts) -> AsyncIterator[Propagation | None]:
         yield None
         return
     listener = Listener(
-        parts.ears, now=parts.clock.now, monotonic=time.monotonic, took=invalidations(parts.tallies)
+        FromKafka(parts.ears),
+        now=parts.clock.now,
+        monotonic=time.monotonic,
+        took=invalidations(parts.tallies),
     )
     topic = topics_of(parts.settings).state
     hearing = Invalidation(servers, topic=topic, listener=listener)

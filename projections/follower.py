@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Awaitable, Callable
 
 import psycopg
@@ -10,6 +11,8 @@ from psycopg import AsyncConnection
 LOOK_SECONDS = 1.0
 TOGETHER_SECONDS = 0.01  # after a wake-up, so that what comes at once is followed at once
 _PAUSE_SECONDS = 0.2
+
+log = logging.getLogger("entitlements.views")
 
 Follow = Callable[[AsyncConnection], Awaitable[int]]
 
@@ -57,6 +60,9 @@ class Follower:
                         with contextlib.suppress(Exception):
                             await connection.close()
                     connection = None
+                    await asyncio.sleep(_PAUSE_SECONDS)
+                except Exception:  # a view that stands still without a word helps nobody
+                    log.exception("The view %s does not follow at the moment.", self._view)
                     await asyncio.sleep(_PAUSE_SECONDS)
                 await self._rest()
         finally:

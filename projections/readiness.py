@@ -53,7 +53,7 @@ def versions_of(facts: Iterable[LedgerEvent]) -> tuple[list[int], list[int]]:
     for fact in facts:
         newest = fact.originator_version
         if isinstance(fact, ShareSet):
-            if fact.share > share or share == EVERYBODY:  # going down wipes no evidence
+            if fact.share > share or not since:  # going down wipes no evidence
                 since = newest
             share = fact.share
         if share == 0:

@@ -174,6 +174,11 @@ class Rows:
         if row is not None and version_of(row) < version:
             self._drop(org)
 
+    def forget(self, org: OrgId) -> None:
+        """Make the row of an org anew when it is asked for next."""
+        if org in self._rows:
+            self._drop(org)
+
     def clear(self) -> None:
         """Forget every row."""
         self._rows: dict[OrgId, bytes] = {}

@@ -71,6 +71,9 @@ class Listener(Protocol):
     def org_moved(self, org: OrgId, version: int) -> None:
         """The org is at `version` or newer."""
 
+    def forget(self, org: OrgId) -> None:
+        """What is made of the org is doubted, whatever its version."""
+
     def clear(self) -> None:
         """Anything may have changed."""
 
@@ -200,6 +203,8 @@ class OrgTable:
         self._entries.pop(org_id, None)
         self._fetching.pop(org_id, None)
         self._anew.add(org_id)
+        for listener in self.listeners:
+            listener.forget(org_id)
 
     def clear(self) -> None:
         """Forget everything: what is known, or being read, may be of a log that is gone."""

@@ -24,6 +24,8 @@ class Incomplete(Unacceptable):
 def whole(shared: Partial, item: object) -> Evaluation:
     """What an item says comes first; of an entity, all but its identifiers is the item's alone.
 
+    A context is no entity: that of an item stands in the place of the shared one.
+
     Raises:
         Incomplete: both together are no evaluation.
     """
@@ -31,7 +33,10 @@ def whole(shared: Partial, item: object) -> Evaluation:
         own = _said(Partial.model_validate(item))
         defaults = _said(shared)
         return Evaluation.model_validate(
-            {field: _one(own.get(field), defaults.get(field)) for field in Evaluation.model_fields}
+            {
+                field: _one(field, own.get(field), defaults.get(field))
+                for field in Evaluation.model_fields
+            }
         )
     except ValidationError as error:
         raise Incomplete(error) from error
@@ -45,7 +50,7 @@ def _said(partial: Partial) -> dict[str, Any]:
     }
 
 
-def _one(own: Any, default: Any) -> Any:
-    if own is None or default is None:
+def _one(field: str, own: Any, default: Any) -> Any:
+    if own is None or default is None or field == "context":
         return default if own is None else own
     return {name: default[name] for name in _IDENTIFIERS if name in default} | own

@@ -116,10 +116,16 @@ class Relay:
             except FenceLost:
                 log.info("Another process has the relay now, or its cursor was moved.")
             except (PublishFailed, TopicMisconfigured, DatabaseRestored, LogAway) as error:
-                self._tell(error)
-                await self._drop_publisher()
-                await asyncio.sleep(self._pause)
-                self._pause = min(self._pause * 2, _LONGEST_PAUSE_SECONDS)
+                await self._wait_after(error)
+            except Exception as error:  # whatever it is, what waits is published later
+                log.exception("The relay goes on in a moment.")
+                await self._wait_after(error)
+
+    async def _wait_after(self, error: Exception) -> None:
+        self._tell(error)
+        await self._drop_publisher()
+        await asyncio.sleep(self._pause)
+        self._pause = min(self._pause * 2, _LONGEST_PAUSE_SECONDS)
 
     def _tell(self, error: Exception) -> None:
         self.standing = (

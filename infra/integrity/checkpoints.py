@@ -13,7 +13,7 @@ from infra.integrity.disk import sync_directory
 from infra.integrity.keys import Keys
 from infra.integrity.lines import Line, read_line, write_line
 from infra.integrity.ring import Ring
-from infra.postgres.locks import open_private
+from infra.postgres.locks import open_private, write_whole
 
 FILE = "checkpoints.jsonl"
 _TAIL_BYTES = 64 * 1024
@@ -106,7 +106,7 @@ class CheckpointFile:
         fd = open_private(self.path, os.O_RDWR | os.O_APPEND)
         try:
             _drop_unfinished(fd)
-            os.write(fd, write_line(checkpoint, key=key))
+            write_whole(fd, write_line(checkpoint, key=key))
             os.fsync(fd)
         finally:
             os.close(fd)

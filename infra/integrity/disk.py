@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from infra.postgres.locks import open_private
+from infra.postgres.locks import open_private, write_whole
 
 
 def write_private(path: Path, content: bytes) -> None:
@@ -13,7 +13,7 @@ def write_private(path: Path, content: bytes) -> None:
     new.unlink(missing_ok=True)
     fd = open_private(new, os.O_WRONLY)
     try:
-        os.write(fd, content)
+        write_whole(fd, content)
         os.fsync(fd)
     finally:
         os.close(fd)

@@ -137,6 +137,8 @@ class Keeper:
             log.error("No checkpoint was signed: %s", error)
         except (Refusal, psycopg.Error, OSError, TimeoutError) as error:
             log.warning("No checkpoint was signed this time: %s", error)
+        except Exception:  # the next one may be signed all the same
+            log.exception("No checkpoint was signed this time.")
 
     async def _rest(self) -> None:
         try:

@@ -17,7 +17,7 @@ from infra.postgres.credentials import Credentials
 from infra.postgres.errors import DirectoryNotOurs, InitFailed, OtherMajorVersion
 from infra.postgres.identity import Identity
 from infra.postgres.layout import Layout
-from infra.postgres.locks import open_private
+from infra.postgres.locks import open_private, write_whole
 
 # Order of text is by bytes on every version and system, so an index never goes stale with libc.
 _INITDB = (
@@ -74,7 +74,7 @@ def _make(layout: Layout, binaries: Binaries, identity: Identity, known: Credent
     os.chown(new, identity.uid, identity.gid)
     password_file = new / "password"
     fd = open_private(password_file, os.O_WRONLY)
-    os.write(fd, known.owner.encode())
+    write_whole(fd, known.owner.encode())
     os.close(fd)
     data = new / "data"
     argv = [binaries.initdb, *_INITDB, f"--pwfile={password_file}", f"--pgdata={data}"]

@@ -6,7 +6,7 @@ import secrets
 from dataclasses import asdict, dataclass, field
 
 from infra.postgres.layout import Layout
-from infra.postgres.locks import open_private
+from infra.postgres.locks import open_private, write_whole
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def write(layout: Layout, credentials: Credentials) -> None:
     new.unlink(missing_ok=True)
     fd = open_private(new, os.O_WRONLY)
     try:
-        os.write(fd, json.dumps(asdict(credentials)).encode())
+        write_whole(fd, json.dumps(asdict(credentials)).encode())
         os.fsync(fd)
     finally:
         os.close(fd)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.postgres.errors import DirectoryNotOurs
-from infra.postgres.locks import open_private
+from infra.postgres.locks import open_private, write_whole
 
 MARKER = "ledger-postgres"  # never rename
 _TEXT = b"PostgreSQL of the Entitlements Ledger. Run and stopped by its holders; do not edit.\n"
@@ -125,7 +125,7 @@ def _write_marker(layout: Layout) -> None:
     fd = open_private(layout.marker, os.O_RDWR)
     try:
         if os.fstat(fd).st_size == 0:
-            os.write(fd, _TEXT)
+            write_whole(fd, _TEXT)
     finally:
         os.close(fd)
 

@@ -30,6 +30,17 @@ def open_private(path: Path, flags: int) -> int:
     return fd
 
 
+def write_whole(fd: int, content: bytes) -> None:
+    """Write all of `content`: a disk that fills up takes a part first, and says no to the next.
+
+    Raises:
+        OSError: not all of it could be written.
+    """
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(fd, rest) :]
+
+
 def open_lock(path: Path) -> int:
     """A file of our own to lock; close it to let go."""
     return open_private(path, os.O_RDWR)

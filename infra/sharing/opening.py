@@ -18,7 +18,7 @@ from projections.table import OrgTable
 _SECONDS = 0.25
 
 
-class Ears(Protocol):
+class Hearing(Protocol):
     """Who passes on what is heard."""
 
     shared: SharedOrgs | None
@@ -26,7 +26,7 @@ class Ears(Protocol):
 
 @asynccontextmanager
 async def sharing(
-    settings: Settings, *, feed: Feed, ears: Ears, table: OrgTable
+    settings: Settings, *, feed: Feed, ears: Hearing, table: OrgTable
 ) -> AsyncIterator[SharedOrgs | None]:
     """Share what is read while the block runs; None without `LEDGER_REDIS_URL`.
 
@@ -48,7 +48,7 @@ async def sharing(
 
 
 @asynccontextmanager
-async def passing_on(settings: Settings, ears: Ears) -> AsyncIterator[None]:
+async def passing_on(settings: Settings, ears: Hearing) -> AsyncIterator[None]:
     """Leave floors for what `ears` hear of, while the block runs.
 
     Whoever has no place in the log of its own cannot say that nothing was missed: that is for the

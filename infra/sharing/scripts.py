@@ -56,6 +56,13 @@ end
 return floor
 """
 
+# What comes in afterwards was read from the database after somebody doubted what was here.
+FORGET = """
+local era = redis.call('GET', KEYS[2])
+if era then redis.call('DEL', KEYS[5] .. era) end
+return 1
+"""
+
 # KEYS heard, era. Who beats has passed on everything from one position up to another; where the
 # last beat did not reach as far as the first of them, something may have been missed by all.
 BEAT = """

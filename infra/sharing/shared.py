@@ -9,7 +9,8 @@ import asyncio
 import contextlib
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from itertools import islice
 from typing import Any
 
 from redis.asyncio import Redis
@@ -17,7 +18,7 @@ from redis.exceptions import RedisError
 
 from domain.ids import OrgId
 from domain.org import Org
-from infra.sharing.scripts import BEAT, FLIGHT_MS, GET, HEARD_MS, MOVED, PUT, Keys
+from infra.sharing.scripts import BEAT, FLIGHT_MS, FORGET, GET, HEARD_MS, MOVED, PUT, Keys
 from projections import current
 from projections.table import Read
 
@@ -27,6 +28,7 @@ _ANSWERS_WITHIN = 0.25  # seconds; the database is no slower
 _REST_SECONDS = 1.0  # after it did not
 _WAITS, _WAIT_SECONDS = 20, 0.01  # for another process that is reading
 _MOST_MOVES = 100_000
+_AT_ONCE = 500  # floors in one round trip
 
 log = logging.getLogger("entitlements.sharing")
 
@@ -56,7 +58,9 @@ class SharedOrgs:
         self._monotonic = monotonic
         self._get, self._put = redis.register_script(GET), redis.register_script(PUT)
         self._moved, self._beat = redis.register_script(MOVED), redis.register_script(BEAT)
+        self._forget = redis.register_script(FORGET)
         self._moves: OrderedDict[OrgId, int] = OrderedDict()
+        self._doubted: set[OrgId] = set()
         self._told = asyncio.Event()
         self._passed_on = 0
         self._gap = self._beaten = False
@@ -76,7 +80,7 @@ class SharedOrgs:
     @property
     def settled(self) -> bool:
         """Whether everything that was heard has been passed on, and Redis knows that."""
-        return self._beaten and not (self._gap or self._moves or self.problem)
+        return self._beaten and not (self._gap or self._moves or self._doubted or self.problem)
 
     def facts(self) -> dict[str, Any]:
         """What a person on call wants to see, with what to do where something is wrong."""
@@ -109,9 +113,15 @@ class SharedOrgs:
             self.start_over()
         self._told.set()
 
+    def forget(self, org: OrgId) -> None:
+        """Take an org out of Redis, because somebody doubts what is there."""
+        self._doubted.add(org)
+        self._told.set()
+
     def start_over(self) -> None:
         """What is in Redis may be of a log that is gone."""
         self._moves.clear()
+        self._doubted.clear()
         self._gap = True
         self._told.set()
 
@@ -179,21 +189,38 @@ class SharedOrgs:
     async def _pass_on(self) -> None:
         """Floors first, then the word that everything up to here has one."""
         position, hears = self._place()
-        moves, gap = dict(self._moves), self._gap
-        async with asyncio.timeout(2 * _ANSWERS_WITHIN + len(moves) / 1_000):
-            for org, version in moves.items():
-                await self._moved(keys=self._keys.of(org), args=[version, self._ttl_ms])
-            if hears:
-                places = [self._passed_on, position, int(gap), HEARD_MS]
+        gap, moves = self._gap, iter([*self._moves.items()])
+        while some := list(islice(moves, _AT_ONCE)):
+            await self._floors(some)
+        await self._let_go()
+        if hears:
+            places = [self._passed_on, position, int(gap), HEARD_MS]
+            async with asyncio.timeout(_ANSWERS_WITHIN):
                 await self._beat(keys=[self._keys.heard, self._keys.era], args=places)
-                self._passed_on, self._gap = position, self._gap and not gap
-                self._beaten = True
-        for org, version in moves.items():
-            if self._moves.get(org) == version:
-                del self._moves[org]
+            self._passed_on, self._gap = position, self._gap and not gap
+            self._beaten = True
         if self.problem is not None:
             log.info("Redis answers again.")
         self.problem, self._not_before = None, float("-inf")
+
+    async def _floors(self, moves: Sequence[tuple[OrgId, int]]) -> None:
+        """Leave floors for some orgs, in one round trip: an import moves thousands at once."""
+        pipe = self._redis.pipeline(transaction=False)
+        for org, version in moves:
+            values = [version, self._ttl_ms]
+            await self._moved(keys=self._keys.of(org), args=values, client=pipe)
+        async with asyncio.timeout(_ANSWERS_WITHIN + len(moves) / 1_000):
+            await pipe.execute()
+        for org, version in moves:
+            if self._moves.get(org) == version:
+                del self._moves[org]
+
+    async def _let_go(self) -> None:
+        """Take out what is doubted."""
+        for org in list(self._doubted):
+            async with asyncio.timeout(_ANSWERS_WITHIN):
+                await self._forget(keys=self._keys.of(org), args=[])
+            self._doubted.discard(org)
 
     def _away(self, error: BaseException) -> None:
         self._not_before = self._monotonic() + _REST_SECONDS

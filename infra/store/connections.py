@@ -108,7 +108,7 @@ def refuse_unsafe(url: str) -> None:
     Raises:
         UnsafeDatabase: it does not, or is older than PostgreSQL 15.
     """
-    with psycopg.connect(url) as connection:
+    with psycopg.connect(url, connect_timeout=CONNECT_SECONDS) as connection:
         version = connection.info.server_version
         if version < OLDEST_SERVER:
             raise UnsafeDatabase(

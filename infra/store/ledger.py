@@ -282,8 +282,8 @@ class Ledger:
                 {
                     "org_version": row[0],
                     "type": row[1],
-                    "actor": row[2]["actor"],
-                    "reason": row[2]["reason"],
+                    "actor": row[2].get("actor"),  # a newer version's fact may have none
+                    "reason": row[2].get("reason"),
                     "recorded_at": iso(row[3]),
                 }
                 for row in await cursor.fetchall()

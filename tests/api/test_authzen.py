@@ -9,6 +9,8 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as configured
 from hypothesis import strategies as st
 
+from api.authzen.batches import whole
+from api.authzen.documents import Partial
 from infra.server import application
 from tests.api.calls import command
 from tests.live import LiveServer
@@ -216,6 +218,13 @@ def test_an_item_of_a_batch_overrides_what_all_share(
     answers = own.post(MANY, json=mixed).json()["evaluations"]
     assert [one["decision"] for one in answers] == [True, False]
     assert answers[1]["context"]["error"]["status"] == 403
+
+
+def test_the_context_of_an_item_stands_in_the_place_of_the_shared_one(crm: int) -> None:
+    """It is no entity, so nothing in it names one, whatever it is called."""
+    shared = Partial.model_validate(question(user(crm)) | {"context": {"id": "4711", "ip": "::1"}})
+    assert whole(shared, {"context": {"ip": "::2"}}).context == {"ip": "::2"}
+    assert whole(shared, {}).context == {"id": "4711", "ip": "::1"}
 
 
 def searched(client: httpx.Client, what: str, body: dict[str, Any], limit: int) -> list[Any]:

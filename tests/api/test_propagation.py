@@ -3,8 +3,10 @@
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
+from infra.database import Database
 from tests.api.calls import REASON
 from tests.infra.cli.shell import SECRET, Shell
 from tests.live import LiveServer
@@ -85,3 +87,29 @@ def test_the_command_line_shows_the_same(live: LiveServer, orgs: list[int]) -> N
     report(live, "late", {orgs[1]: 1})
     assert "late" in shell.json("org", "propagation", orgs[0], code=1)["behind"]
     assert "behind" in shell("org", "propagation", orgs[0], code=1).stdout
+
+
+def test_of_an_org_that_is_reported_twice_the_newest_counts(
+    live: LiveServer, staff: httpx.Client, orgs: list[int]
+) -> None:
+    """In whatever order a subscriber has collected them."""
+    org = orgs[0]
+    applied = [{"org_id": org, "org_version": version} for version in (5, 2)]
+    report(live, "twice", {}, applied=applied)
+    [found] = [s for s in shown(staff, org)["subscribers"] if s["subscriber"] == "twice"]
+    assert found["org_version"] == 5
+
+
+def test_who_has_said_nothing_for_a_month_is_no_subscriber(
+    live: LiveServer, staff: httpx.Client, orgs: list[int], module_database: Database
+) -> None:
+    """Instances come and go with each deployment, and would be behind for ever."""
+    report(live, "pods", {orgs[0]: 1}, instance="gone")
+    with psycopg.connect(module_database.owner_url) as owner:
+        owner.execute(
+            "UPDATE ledger.subscribers SET reported_at = reported_at - interval '31 days'"
+            " WHERE name = 'pods/gone'"
+        )
+    report(live, "pods", {orgs[0]: 1}, instance="new")
+    names = {each["subscriber"] for each in shown(staff, orgs[0])["subscribers"]}
+    assert names & {"pods/gone", "pods/new"} == {"pods/new"}

@@ -9,12 +9,13 @@ from domain.catalog import Key
 from domain.commands import BlockAccess, GrantAccess
 from domain.evidence import Evidence, Watched
 from domain.ids import OrgId
+from domain.steering import SetShare
 from infra.database import Database
 from infra.watching import Watching
 from infra.wiring import Parts
 from projections.tallies import Tallies
 from projections.watched import Denial, Sight, evidence, keys_used, orgs_denied
-from tests.domain.world import noon
+from tests.domain.world import SUPER_ADMIN, noon
 from tests.infra.store.orders import CRM, LEADS, registration
 
 pytestmark = pytest.mark.anyio
@@ -120,3 +121,31 @@ def test_memory_has_a_bound() -> None:
     sight.put_back(batch)
     batch = sight.take()
     assert (len(batch.denials), batch.unsampled) == (2, 3)
+
+
+async def test_what_was_kept_is_not_kept_again_where_forgetting_fails(
+    parts: Parts, database: Database
+) -> None:
+    """They are two transactions, and the first of them holds."""
+    await parts.ledger.execute(registration("1"))
+    tallies = Tallies()
+    watch = watching(parts, tallies)
+    with psycopg.connect(database.owner_url, autocommit=True) as owner:
+        owner.execute("ALTER FUNCTION ledger.forget_denials RENAME TO away")
+        watch.sight.checked(7, version=3)
+        watch.sight.denied(denied(ORG, HR), parts.clock.now())
+        await watch.keep()
+        await watch.keep()
+
+    assert told(tallies)["would_deny_total agreed"] == 1
+    async with parts.ledger.reading() as connection:
+        assert (await evidence(connection, present=[3], baseline=[])).present.checks == 7
+
+
+async def test_to_gate_nobody_needs_no_evidence(parts: Parts, database: Database) -> None:
+    """The way out of an emergency must not depend on what is watched."""
+    with psycopg.connect(database.owner_url, autocommit=True) as owner:
+        owner.execute("ALTER TABLE ledger.rollout_watched RENAME TO away")
+        await parts.rollouts.steer([SetShare(share=0)], by=SUPER_ADMIN)
+        with pytest.raises(psycopg.Error):
+            await parts.rollouts.steer([SetShare(share=500)], by=SUPER_ADMIN)

@@ -15,6 +15,7 @@ from domain.steering import Kill, Resume
 from infra.catalog import default_document
 from infra.clock import LedgerClock
 from infra.database import Database
+from infra.ears import Ears
 from infra.migrations.run import database_revision, newest_revision
 from infra.postgres.embedded import EmbeddedPostgres
 from infra.postgres.errors import AlreadyReleased
@@ -22,7 +23,7 @@ from infra.readiness import readiness
 from infra.settings import Settings
 from infra.store.append import Append
 from infra.store.connections import UnsafeDatabase, connect, reading_pool
-from infra.wiring import Ears, Parts, dialling, opened, prepare_database, running
+from infra.wiring import Parts, dialling, opened, prepare_database, running
 from projections.rollout import Gates
 from projections.shelf import Shelf
 from tests.conftest import new_database, started

@@ -236,3 +236,15 @@ async def test_the_oldest_rows_make_room(kept: Kept, monkeypatch: pytest.MonkeyP
         kept.rows.put(Entry(org, expires=float("inf")), noon)
         kept.clock.seconds += TTL / 100
     assert len(kept.rows) <= 10
+
+
+async def test_an_org_that_is_doubted_is_judged_anew(kept: Kept) -> None:
+    """At the same version, too: a row of the view may have been mended since."""
+    first = await kept.rows.get(ACME)
+    kept.orgs = {ACME: org_of(GRANTED[0], fact(ModuleGranted, key=HR))}
+    assert await kept.rows.get(ACME) == first
+
+    kept.table.forget(ACME)
+
+    again = await kept.rows.get(ACME)
+    assert (version_of(again), again == first) == (version_of(first), False)

@@ -7,7 +7,7 @@ CREATE TABLE subscribers (
     name text COLLATE "C" PRIMARY KEY,
     reported_at timestamptz NOT NULL
 );
-COMMENT ON TABLE subscribers IS 'Everybody who ever reported, and when that was last.';
+COMMENT ON TABLE subscribers IS 'Who has reported within 30 days, and when that was last.';
 
 CREATE TABLE receipts (
     org text COLLATE "C" NOT NULL,
@@ -29,7 +29,15 @@ CREATE FUNCTION note_receipts(
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = ledger, pg_temp AS $$
 DECLARE
     v_known bigint;
+    v_gone text[];
 BEGIN
+    -- Instances come and go: who says nothing for so long is behind nobody any more.
+    SELECT array_agg(name) INTO v_gone FROM subscribers
+     WHERE reported_at < clock_timestamp() - interval '30 days' AND name <> p_subscriber;
+    IF v_gone IS NOT NULL THEN
+        DELETE FROM receipts WHERE subscriber = ANY (v_gone);
+        DELETE FROM subscribers WHERE name = ANY (v_gone);
+    END IF;
     INSERT INTO subscribers (name, reported_at) VALUES (p_subscriber, clock_timestamp())
     ON CONFLICT (name) DO UPDATE SET reported_at = excluded.reported_at;
     WITH told AS (

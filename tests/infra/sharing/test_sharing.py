@@ -8,11 +8,13 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from redis.asyncio import Redis
 
 from domain.commands import GrantAccess, RevokeAccess
 from domain.ids import OrgId
 from domain.org import Org
 from infra.database import Database
+from infra.propagation import FromKafka
 from infra.settings import Settings, SettingsProblem
 from infra.sharing import scripts
 from infra.sharing import shared as module
@@ -47,6 +49,14 @@ class World:
         shared = parts.shared
         await until(lambda: passed_on(shared))
         return parts
+
+    async def damaged(self) -> int:
+        """Put something in the place of every entry that is no org; how many there were."""
+        async with Redis.from_url(str(self.settings.redis_url)) as client:
+            names = [n async for n in client.scan_iter(f"{self.settings.topic_prefix}*entry:*")]
+            for name in names:
+                await client.set(name, b"2 2 [no state]", keepttl=True)
+        return len(names)
 
     async def sharer(self, *, hears: bool = True) -> SharedOrgs:
         """A sharer alone, which hears only what it is told."""
@@ -263,3 +273,50 @@ async def test_an_org_is_read_anew_past_the_shared_cache(world: World, database:
 def test_an_address_that_cannot_be_understood_is_told(settings: Settings) -> None:
     with pytest.raises(SettingsProblem, match="LEDGER_REDIS_URL"):
         shared_orgs(settings, "http://nowhere", place=lambda: (0, True))
+
+
+async def test_an_org_that_is_doubted_is_taken_out_for_everybody(world: World) -> None:
+    """Or whoever comes later would find what somebody wanted read anew."""
+    one = await world.process()
+    await one.ledger.execute(registration(ORG))
+    await until(partial(passed_on, one.shared))
+    one.table.clear()
+    await one.table.get(ORG)
+
+    one.ears.refresh(ORG)
+    await until(partial(passed_on, one.shared))
+
+    later = await world.process()
+    await later.table.get(ORG)
+    assert later.shared is not None
+    assert later.shared.hits == 0
+
+
+async def test_what_cannot_be_read_is_read_from_the_database(world: World) -> None:
+    """Left by another release, or damaged: Redis is never needed."""
+    one = await world.process()
+    made = await one.ledger.execute(registration(ORG, GrantAccess(key=CRM)))
+    await until(partial(passed_on, one.shared))
+    one.table.clear()
+    await one.table.get(ORG)
+    assert await world.damaged() == 1
+    one.table.clear()
+
+    assert (await one.table.get(ORG)).version == made.org_version
+
+
+async def test_what_one_process_missed_of_kafka_is_no_matter_of_the_others(world: World) -> None:
+    """The feed vouches for what is shared; only what the process itself holds goes."""
+    one = await world.process()
+    await one.ledger.execute(registration(ORG))
+    await until(partial(passed_on, one.shared))
+    one.table.clear()
+    await one.table.get(ORG)
+    assert one.shared is not None
+
+    FromKafka(one.ears).start_over()
+    assert one.table.held(ORG) is None
+    await until(partial(passed_on, one.shared))
+    await one.table.get(ORG)
+
+    assert one.shared.hits == 1
