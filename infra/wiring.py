@@ -30,7 +30,7 @@ from infra.rollouts import Rollouts
 from infra.settings import Settings, SettingsProblem
 from infra.sharing.opening import sharing
 from infra.sharing.shared import SharedOrgs
-from infra.store.connections import connect, reading_pool, refuse_unsafe
+from infra.store.connections import PATIENCE_SECONDS, connect, reading_pool, refuse_unsafe
 from infra.store.journal import Journal
 from infra.store.ledger import Ledger, Reading
 from infra.store.steering import Steering
@@ -120,11 +120,13 @@ def dialling(where: Database) -> Dial:
 
 
 @asynccontextmanager
-async def running(settings: Settings, where: Database) -> AsyncIterator[Parts]:
+async def running(
+    settings: Settings, where: Database, *, patience_seconds: float = PATIENCE_SECONDS
+) -> AsyncIterator[Parts]:
     """The parts of one process over a prepared database, closed in order at the end."""
     clock = LedgerClock()
     shelf = Shelf()
-    pool = reading_pool(where.app_url)
+    pool = reading_pool(where.app_url, patience_seconds=patience_seconds)
     dial = dialling(where)
     await pool.open()
     gates = Gates()
@@ -223,11 +225,13 @@ def _orgs(settings: Settings, *, pool: AsyncConnectionPool, ears: Ears) -> OrgTa
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Parts]:
+async def opened(
+    settings: Settings, *, patience_seconds: float = PATIENCE_SECONDS
+) -> AsyncIterator[Parts]:
     """The parts of one process, with the database started, migrated and given a first catalog."""
     with database(settings) as where:
         prepare_database(where)
-        async with running(settings, where) as parts:
+        async with running(settings, where, patience_seconds=patience_seconds) as parts:
             if parts.shelf.version == 0:
                 await parts.ledger.publish_catalog(first_catalog(settings), by=FIRST_START)
             yield parts

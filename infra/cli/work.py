@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from infra.wiring import Parts
 
 T = TypeVar("T")
+_PATIENCE_SECONDS = (
+    10.0  # whoever typed a command rather waits for a busy database than types again
+)
 
 
 def over_ledger(work: "Callable[[Parts], Awaitable[T]]") -> T:
@@ -22,7 +25,7 @@ def over_ledger(work: "Callable[[Parts], Awaitable[T]]") -> T:
     tell_of_new_ledger(settings)
 
     async def run() -> T:
-        async with opened(settings) as parts:
+        async with opened(settings, patience_seconds=_PATIENCE_SECONDS) as parts:
             return await work(parts)
 
     return loops.run(run())

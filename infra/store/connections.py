@@ -21,6 +21,7 @@ LIMITS = {
 }
 ANSWER_SECONDS = 6.0  # a server that can be heard keeps its time-outs and has answered by then
 CONNECT_SECONDS = 3
+PATIENCE_SECONDS = 2.0  # of a request; then it is told that the ledger cannot be reached
 _UNSAFE = ("fsync", "full_page_writes", "synchronous_commit")
 
 
@@ -82,8 +83,10 @@ async def prepare(connection: AsyncConnection, *, limits: bool = True) -> None:
         )
 
 
-def reading_pool(url: str, *, size: int = 4) -> AsyncConnectionPool:
-    """The pool that reads go through; not yet open."""
+def reading_pool(
+    url: str, *, size: int = 4, patience_seconds: float = PATIENCE_SECONDS
+) -> AsyncConnectionPool:
+    """The pool that reads go through; not yet open. Who waits longer for a connection gets none."""
 
     async def configure(connection: AsyncConnection) -> None:
         await connection.set_autocommit(True)
@@ -97,7 +100,7 @@ def reading_pool(url: str, *, size: int = 4) -> AsyncConnectionPool:
         max_size=size,
         open=False,
         configure=configure,
-        timeout=2.0,
+        timeout=patience_seconds,
         reconnect_timeout=2.0,  # then who asks next tries anew, and no longer pause has built up
     )
 
