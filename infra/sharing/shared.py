@@ -205,12 +205,12 @@ class SharedOrgs:
 
     async def _floors(self, moves: Sequence[tuple[OrgId, int]]) -> None:
         """Leave floors for some orgs, in one round trip: an import moves thousands at once."""
-        pipe = self._redis.pipeline(transaction=False)
-        for org, version in moves:
-            values = [version, self._ttl_ms]
-            await self._moved(keys=self._keys.of(org), args=values, client=pipe)
-        async with asyncio.timeout(_ANSWERS_WITHIN + len(moves) / 1_000):
-            await pipe.execute()
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for org, version in moves:
+                values = [version, self._ttl_ms]
+                await self._moved(keys=self._keys.of(org), args=values, client=pipe)
+            async with asyncio.timeout(_ANSWERS_WITHIN + len(moves) / 1_000):
+                await pipe.execute()
         for org, version in moves:
             if self._moves.get(org) == version:
                 del self._moves[org]
