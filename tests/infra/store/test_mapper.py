@@ -183,6 +183,17 @@ def test_a_fact_of_an_unknown_topic_is_named_and_not_guessed(topic: str) -> None
     assert (unknown.value.topic, unknown.value.stream, unknown.value.version) == (topic, "org-7", 3)
 
 
+@pytest.mark.parametrize("more", [b"{}", b" x", b"]"])
+def test_a_fact_with_more_after_its_end_is_damaged(more: bytes) -> None:
+    """And is not read as what it was before."""
+    topic = "entitlements.OrgRegistered.v1"
+    kept = json.loads(fixture(topic))
+    body = json.dumps(kept["body"]).encode()
+    read_fact(kept["stream"], kept["version"], topic, body)
+    with pytest.raises(ValueError, match="Extra data"):
+        read_fact(kept["stream"], kept["version"], topic, body + more)
+
+
 def test_nothing_of_an_unknown_fact_is_read() -> None:
     """Its body may be of another form altogether."""
     with pytest.raises(UnknownFact):
