@@ -64,8 +64,9 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_parts() as parts:
-            app.state.parts = parts
+            app.state.parts = quick.parts = parts
             yield
+            quick.parts = None
 
     app: FastAPI = FastAPIOffline(  # /docs needs nothing from elsewhere
         title="Entitlements Ledger",
@@ -82,7 +83,6 @@ def create_app(
     app.add_middleware(Counted)
     app.add_middleware(RequestIds)
     app.add_middleware(FlagCors)
-    app.add_middleware(QuickLane)  # around them all: none of them is about what it answers
     for seed in (entitlements, categories, directory, admin):
         app.include_router(seed.router, responses=documented(Detail, 400, 401, 403, 404, 422, 503))
     app.include_router(
@@ -123,4 +123,6 @@ def create_app(
     app.include_router(asyncapi.router)
     if test_clock:
         app.include_router(testing.router, responses=documented(Problem, 401, 403, 422, 503))
+    # Before everything else: nothing of it is about what the quick lane answers.
+    quick = app.middleware_stack = QuickLane(app.build_middleware_stack())
     return app

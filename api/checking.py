@@ -8,13 +8,13 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from api.decided import Decided, kind_of
-from api.render_decisions import Moment, ends, middle
+from api.render_decisions import Versions, ends, middle
 from api.tokens import Principal
 from domain.decision import UNKNOWN_KEY, Gating, has_permission, judge, may_act_in
 from domain.decision_ids import letters, of_org, unknown
 from domain.gating import Mode
 from domain.ids import OrgId
-from domain.instants import iso
+from domain.instants import iso, iso_once
 from domain.refusals import NotPermitted, UnknownKey
 from domain.rows import Columns
 
@@ -64,11 +64,11 @@ def _judged(
     return _Pieces(head.removeprefix("{"), how, tail, kind_of(verdict))
 
 
-class Asking:
-    """Answers what one asker wants to know at one instant.
+class Asker:
+    """What is the same for all that one asker wants to know, while catalog and rollout hold.
 
     Args:
-        about: whom the question is about.
+        about: whom the questions are about.
         ttl: how long an answer may be kept at most; None where it is of a chosen instant.
         decided: where the answers are counted; None where they are not.
     """
@@ -80,30 +80,38 @@ class Asking:
         *,
         about: Principal,
         permission: str | None,
-        at: datetime,
         ttl: timedelta | None,
         decided: Decided | None = None,
     ) -> None:
         self.columns = columns
-        self._decided = decided
-        self._gating = gating
-        self._about = about
-        self._super_admin = about.role == "super_admin"
-        self._permitted = has_permission(
+        self.gating = gating
+        self.about = about
+        self.decided = decided
+        self.ttl = ttl
+        self.super_admin = about.role == "super_admin"
+        self.permitted = has_permission(
             permission,
             role=about.role,
             permissions=about.permissions,
             role_permissions=columns.catalog.role_permissions,
         )
+        self.versions = Versions.of(columns.catalog.version, gating.version)
+
+    def at(self, instant: datetime) -> "Asking":
+        """Ask at an instant."""
+        return Asking(self, instant)
+
+
+class Asking:
+    """Answers what an asker wants to know at one instant."""
+
+    def __init__(self, asker: Asker, at: datetime) -> None:
+        self.columns = asker.columns
+        self._asker = asker
         self._at = at
-        self._from_history = ttl is None
-        self._latest = None if ttl is None else at + ttl
-        self.evaluated_at = iso(at)
-        self._moment = Moment.of(
-            self.evaluated_at,
-            catalog_version=columns.catalog.version,
-            rollout_version=gating.version,
-        )
+        self._latest = None if asker.ttl is None else at + asker.ttl
+        self.evaluated_at = iso_once(at)
+        self._moment = asker.versions.at(self.evaluated_at)
 
     def of(
         self, org: OrgId, known: Known, keys: Sequence[str], heads: Sequence[str] = ("{",)
@@ -113,30 +121,30 @@ class Asking:
         They are put together from pieces that are made once for an org and all that comes out
         alike: there may be ten thousand of them. `heads` is what each begins with.
         """
-        own = may_act_in(org, role=self._about.role, own=self._about.org)
+        asker, uniform, cells = self._asker, self._asker.gating.uniform, known.cells
+        own = may_act_in(org, role=asker.about.role, own=asker.about.org)
         opening = of_org(org)
         start = crc32(opening.encode())
         between = middle(known.version, self._moment, self._until(known), known.stale)
-        places, uniform, cells = self.columns.place_of, self._gating.uniform, known.cells
+        places = self.columns.place_of
         alike: dict[int, _Pieces] = {}
         answers, kinds = [], []
         for key, head in zip(keys, heads, strict=True):
-            place = places.get(key)
+            place: int | str | None = places.get(key)
             if place is not None and uniform is not None:
-                cell = cells[place]
+                cell = cells[place]  # type: ignore[index]  # a number, as the columns have it
                 pieces = alike.get(cell)
                 if pieces is None:
                     pieces = alike[cell] = self._pieces(cell, uniform, own, opening, known, between)
-                body = f"{place}{pieces.ending}"
             else:
-                named, cell, mode = self._found(org, known, key)
+                place, cell, mode = self._found(org, known, key)
                 pieces = self._pieces(cell, mode, own, opening, known, between)
-                body = f"{named}{pieces.ending}"
-            checksum = crc32(body.encode(), start)
-            answers.append(f"{head}{pieces.head}{body}~{checksum:08x}{pieces.tail}")
-            kinds.append(pieces.kind)
-        if self._decided is not None:
-            self._count(self._decided, org, keys, kinds, stale=known.stale)
+            begins, ending, tail, kind = pieces
+            body = f"{place}{ending}"
+            answers.append(f"{head}{begins}{body}~{crc32(body.encode(), start):08x}{tail}")
+            kinds.append(kind)
+        if asker.decided is not None:
+            self._count(asker.decided, org, keys, kinds, stale=known.stale)
         return answers
 
     def _count(
@@ -144,9 +152,9 @@ class Asking:
     ) -> None:
         """Staff who look around use nothing, so only what others ask is seen."""
         noteworthy = decided.add(kinds, stale=stale)
-        if self._super_admin:
+        if self._asker.super_admin:
             return
-        version = self._gating.version
+        version = self._asker.gating.version
         decided.watch(kinds, version=version)
         if noteworthy:
             catalog = self.columns.catalog
@@ -161,14 +169,15 @@ class Asking:
     def _pieces(
         self, cell: int, mode: Mode, own: bool, opening: str, known: Known, between: str
     ) -> "_Pieces":
+        asker = self._asker
         head, how, tail, kind = _judged(
-            cell, mode, self._super_admin, self._permitted, own, self._from_history
+            cell, mode, asker.super_admin, asker.permitted, own, asker.ttl is None
         )
         named = f"~{known.version}~{self._moment.versions}~{how}"
         return _Pieces(f"{head}{opening}", named, f"{between}{tail}", kind)
 
     def _found(self, org: OrgId, known: Known, key: str) -> tuple[int | str, int, Mode]:
-        columns, gating = self.columns, self._gating
+        columns, gating = self.columns, self._asker.gating
         try:
             place = columns.place_of[columns.catalog.resolve(key)]
         except UnknownKey:
@@ -180,7 +189,7 @@ class Asking:
         if known.stale:
             return self.evaluated_at  # not to be kept at all
         if self._latest is not None and (known.boundary is None or self._latest < known.boundary):
-            return iso(self._latest)
+            return iso_once(self._latest)
         return None if known.boundary is None else iso(known.boundary)
 
 

@@ -7,17 +7,18 @@ does not, decides nothing for itself, and has no answer but the good ones; tests
 """
 
 import json
-from datetime import timedelta
+from collections.abc import Callable, Iterable
+from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.checking import Asking, Known
+from api.checking import Asker, Known
 from api.documents_decisions import MOST_KEYS, MOST_ORGS
 from api.parts import ApiParts
 from api.routes.decisions import batch, snapshot_name
-from api.standing import known_of
+from api.standing import asker_of, known_of
 from api.tokens import LONGEST_TOKEN, Principal
 from domain.ids import OrgId
 
@@ -32,57 +33,97 @@ _ASKED_AGAIN = (b"cache-control", b"private, no-cache")
 _LONGEST_PERMISSION = 200
 _LARGEST = 65_536  # bytes
 _REMEMBERED = 4_096  # bytes
+_MOST_ASKERS = 4_096
 
 Headers = dict[bytes, bytes]
 Kept = tuple[int, bytes, list[tuple[bytes, bytes]]]
 
 
 class QuickLane:
-    """ASGI middleware: what is put around it sees its answers as well as those of routes."""
+    """ASGI middleware: what is put around it sees its answers as well as those of routes.
+
+    It answers while it has `parts`; it has them while the application is started.
+    """
+
+    parts: ApiParts | None = None
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._askers: dict[tuple[int, str | None], Asker] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not scope["query_string"]:
+        parts = self.parts
+        if parts is not None and scope["type"] == "http" and not scope["query_string"]:
             path, method = scope["path"], scope["method"]
-            if method == "POST" and path in (CHECK, _BATCH):
-                return await self._post(path, scope, receive, send)
+            if method == "POST" and path in _READ:
+                return await self._post(parts, scope, receive, send)
             if method == "GET" and path.startswith(_ORGS):
-                found = _kept(path, scope)
+                found = _kept(parts, path, _headers(scope))
                 if found is not None:
                     return await _answer(send, *found)
         return await self._app(scope, receive, send)
 
-    async def _post(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = _headers(scope)
-        parts = _parts(scope)
-        principal = _caller(parts, headers) if _plain_body(headers) else None
-        if principal is None:
+    async def _post(self, parts: ApiParts, scope: Scope, receive: Receive, send: Send) -> None:
+        since, headers = parts.traffic.monotonic(), _headers(scope)
+        token = _token(headers)
+        if token is None or not _plain_body(headers):
             return await self._app(scope, receive, send)
-        since = parts.traffic.monotonic()
-        body, again = await _read(receive)
-        answered = (_checked if path == CHECK else _batched)(parts, principal, body)
+        messages = [await receive()]
+        while messages[-1].get("more_body", False):
+            messages.append(await receive())
+        body = b"".join([message.get("body", b"") for message in messages])
+        path: str = scope["path"]
+        answered = self._answered(parts, token, path, body)
         if answered is None:
-            return await self._app(scope, again, send)
+            return await self._app(scope, _again(messages, receive), send)
         parts.traffic.answered("POST", path, 200, since=since)
         return await _answer(send, 200, answered.encode(), [_NOT_KEPT])
 
+    def _answered(self, parts: ApiParts, token: bytes, path: str, body: bytes) -> str | None:
+        """The answer to a question, None where it or the caller is not plain."""
+        at = parts.clock.now()
+        principal = parts.tokens.remembered(token, at)
+        plain = _read_again(path, body) if len(body) <= _REMEMBERED else _read(path, body)
+        if principal is None or plain is None or not parts.rows.has_keys(plain.keys):
+            return None
+        known = _known(parts, principal, plain.orgs, at)
+        if known is None:
+            return None
+        asking = self._asker(parts, principal, plain.permission).at(at)
+        answers: list[str] = []
+        for org, standing, heads in zip(plain.orgs, known, plain.heads, strict=True):
+            answers += asking.of(org, standing, plain.keys, heads)
+        return answers[0] if path == CHECK else batch(asking, answers)
 
-async def _read(receive: Receive) -> tuple[bytes, Receive]:
-    """A whole body, and what gives it to the next who asks."""
-    message = await receive()
-    messages = [message]
-    while message.get("more_body", False):
-        message = await receive()
-        messages.append(message)
+    def _asker(self, parts: ApiParts, principal: Principal, permission: str | None) -> Asker:
+        """Who asks; it keeps its principal, so that the id is no other's."""
+        rows, asks = parts.rows, (id(principal), permission)
+        asker = self._askers.get(asks)
+        if asker is None or asker.columns is not rows.columns or asker.gating is not rows.gating:
+            if len(self._askers) >= _MOST_ASKERS:
+                self._askers.clear()
+            asker = self._askers[asks] = asker_of(parts, principal, permission)
+        return asker
+
+
+class _Plain(NamedTuple):
+    """What a plain body asks, and how the answers about each of its orgs begin."""
+
+    orgs: tuple[OrgId, ...]
+    keys: tuple[str, ...]
+    permission: str | None
+    heads: tuple[tuple[str, ...], ...]
+
+
+def _again(messages: Iterable[Message], receive: Receive) -> Receive:
+    """What gives a body that was read to the next who asks."""
     waiting = iter(messages)
 
     async def again() -> Message:
         message = next(waiting, None)
         return message if message is not None else await receive()
 
-    return b"".join(message.get("body", b"") for message in messages), again
+    return again
 
 
 def _plain_body(headers: Headers) -> bool:
@@ -92,70 +133,61 @@ def _plain_body(headers: Headers) -> bool:
     return small and headers.get(b"content-type") == _JSON[1]
 
 
-def _caller(parts: ApiParts, headers: Headers) -> Principal | None:
+def _token(headers: Headers) -> bytes | None:
     sent = headers.get(b"authorization", b"")
     if not sent.startswith(_BEARER) or len(sent) > LONGEST_TOKEN:
         return None
-    return parts.tokens.remembered(sent[len(_BEARER) :].decode("latin-1"))
+    return sent[len(_BEARER) :]
 
 
-def _checked(parts: ApiParts, principal: Principal, body: bytes) -> str | None:
-    """The answer to a question about one org and key, None where it is not plain."""
-    asked = _plain(body, ("org", "key"))
-    if asked is None:
-        return None
-    key = asked["key"]
-    found = _asking(parts, principal, asked.get("permission"), [asked["org"]], [key])
-    if found is None:
-        return None
-    asking, [(org, known)] = found
-    return asking.of(org, known, [key])[0]
-
-
-def _batched(parts: ApiParts, principal: Principal, body: bytes) -> str | None:
-    """The answer to a question about several, None where it is not plain."""
-    asked = _plain(body, ("orgs", "keys"))
-    if asked is None or not (_some(asked["orgs"], MOST_ORGS) and _some(asked["keys"], MOST_KEYS)):
-        return None
-    keys = asked["keys"]
-    found = _asking(parts, principal, asked.get("permission"), asked["orgs"], keys)
-    if found is None:
-        return None
-    asking, known = found
-    items = []
-    for org, standing in known:
-        named = org if org.isdigit() else f'"{org}"'
-        # Neither an org id nor a key of the catalog needs escaping.
-        heads = [f'{{"org_id":{named},"key":"{key}",' for key in keys]
-        items += asking.of(org, standing, keys, heads)
-    return batch(asking, items)
-
-
-def _some(listed: object, most: int) -> bool:
-    return isinstance(listed, list) and 0 < len(listed) <= most
-
-
-def _plain(body: bytes, names: tuple[str, str]) -> dict[str, Any] | None:
-    """The body, when it has these fields, perhaps a permission, and nothing else.
-
-    It must not be changed: the same small bodies come again and again, and are read once.
-    """
-    return _read_again(body, names) if len(body) <= _REMEMBERED else _read_plain(body, names)
-
-
-def _read_plain(body: bytes, names: tuple[str, str]) -> dict[str, Any] | None:
+def _read(path: str, body: bytes) -> _Plain | None:
+    """The question, when the body has its fields, perhaps a permission, and nothing else."""
     try:
         asked = json.loads(body.decode())
     except ValueError:
         return None
-    if type(asked) is not dict or names[0] not in asked or names[1] not in asked:
+    if type(asked) is not dict:
         return None
-    if len(asked) > len(names) + ("permission" in asked):
-        return None
-    return asked if _plain_permission(asked.get("permission")) else None
+    permission = asked.pop("permission", None)
+    return _READ[path](asked, permission) if _plain_permission(permission) else None
 
 
-_read_again = lru_cache(maxsize=1024)(_read_plain)
+def _read_check(asked: dict[str, Any], permission: str | None) -> _Plain | None:
+    if asked.keys() != {"org", "key"}:
+        return None
+    org, key = asked["org"], asked["key"]
+    if type(org) not in (int, str) or type(key) is not str:
+        return None
+    return _Plain((OrgId(str(org)),), (key,), permission, (("{",),))
+
+
+def _read_batch(asked: dict[str, Any], permission: str | None) -> _Plain | None:
+    if asked.keys() != {"orgs", "keys"}:
+        return None
+    orgs, keys = asked["orgs"], asked["keys"]
+    if not (_some(orgs, MOST_ORGS, int, str) and _some(keys, MOST_KEYS, str)):
+        return None
+    named = tuple(OrgId(str(org)) for org in orgs)
+    # Neither an org id nor a key of the catalog, as they are by then, needs escaping.
+    shown = [org if org.isdigit() else f'"{org}"' for org in named]
+    heads = tuple(tuple(f'{{"org_id":{org},"key":"{key}",' for key in keys) for org in shown)
+    return _Plain(named, tuple(keys), permission, heads)
+
+
+_READ: dict[str, Callable[[dict[str, Any], str | None], _Plain | None]] = {
+    CHECK: _read_check,
+    _BATCH: _read_batch,
+}
+# The same small bodies come again and again.
+_read_again = lru_cache(maxsize=1024)(_read)
+
+
+def _some(listed: object, most: int, *types: type) -> bool:
+    return (
+        isinstance(listed, list)
+        and 0 < len(listed) <= most
+        and all(type(item) in types for item in listed)
+    )
 
 
 def _plain_permission(permission: object) -> bool:
@@ -164,42 +196,24 @@ def _plain_permission(permission: object) -> bool:
     return permission.isascii() and 0 < len(permission) <= _LONGEST_PERMISSION
 
 
-def _asking(
-    parts: ApiParts,
-    principal: Principal,
-    permission: str | None,
-    orgs: list[Any],
-    keys: list[Any],
-) -> tuple[Asking, list[tuple[OrgId, Known]]] | None:
+def _known(
+    parts: ApiParts, principal: Principal, orgs: Iterable[OrgId], at: datetime
+) -> list[Known] | None:
     """What is known of the orgs, None unless all of it is here and the caller may see it."""
-    rows, at = parts.rows, parts.clock.now()
-    if not rows.has_keys(keys):
-        return None
-    known = []
-    for raw in orgs:
-        org = OrgId(str(raw)) if type(raw) in (int, str) else None
-        row = rows.held(org, at) if org is not None and principal.may_see(org) else None
-        if org is None or row is None:
+    rows, known = parts.rows, []
+    for org in orgs:
+        row = rows.held(org, at) if principal.may_see(org) else None
+        if row is None:
             return None
-        known.append((org, known_of(rows, org, row)))
+        known.append(known_of(rows, org, row))
     rows.hits += len(known)
-    asking = Asking(
-        rows.columns,
-        rows.gating,
-        about=principal,
-        permission=permission,
-        at=at,
-        ttl=timedelta(seconds=rows.ttl_seconds),
-        decided=parts.decided,
-    )
-    return asking, known
+    return known
 
 
-def _kept(path: str, scope: Scope) -> Kept | None:
+def _kept(parts: ApiParts, path: str, headers: Headers) -> Kept | None:
     """A map or a snapshot that was made before and still holds."""
-    parts, headers = _parts(scope), _headers(scope)
-    since = parts.traffic.monotonic()
-    principal = _caller(parts, headers)
+    since, at, token = parts.traffic.monotonic(), parts.clock.now(), _token(headers)
+    principal = parts.tokens.remembered(token, at) if token is not None else None
     named, _, what = path.removeprefix(_ORGS).partition("/")
     org = OrgId(named)
     if principal is None or what not in _ROUTE_OF or not principal.may_see(org):
@@ -207,7 +221,7 @@ def _kept(path: str, scope: Scope) -> Kept | None:
     entry = parts.table.held(org)
     if entry is None:
         return None
-    judged = entry.judged(parts.shelf.catalog, parts.clock.now())
+    judged = entry.judged(parts.shelf.catalog, at)
     found = judged.rendered.get("map" if what == _MAP else snapshot_name(parts))
     if found is None:
         return None
@@ -219,11 +233,6 @@ def _kept(path: str, scope: Scope) -> Kept | None:
         return 304, b"", [named_etag, _ASKED_AGAIN]
     parts.traffic.answered("GET", _ROUTE_OF[what], 200, since=since)
     return 200, body, [named_etag, _ASKED_AGAIN]
-
-
-def _parts(scope: Scope) -> ApiParts:
-    parts: ApiParts = scope["app"].state.parts
-    return parts
 
 
 def _headers(scope: Scope) -> Headers:

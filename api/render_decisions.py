@@ -19,14 +19,24 @@ class Moment(NamedTuple):
     versions: str
     shared: str
 
+
+class Versions(NamedTuple):
+    """What all answers share by one catalog and one rollout: a `Moment` up to its instant."""
+
+    versions: str
+    shared: str
+
     @classmethod
-    def of(cls, evaluated_at: str, *, catalog_version: int, rollout_version: int) -> "Moment":
-        """The moment at an instant that `iso` wrote."""
+    def of(cls, catalog_version: int, rollout_version: int) -> "Versions":
         return cls(
-            f"{catalog_version}~{rollout_version}~{compact(evaluated_at)}",
+            f"{catalog_version}~{rollout_version}~",
             f'"catalog_version":{catalog_version},"rollout_version":{rollout_version},'
-            f'"evaluated_at":"{evaluated_at}"',
+            '"evaluated_at":"',
         )
+
+    def at(self, evaluated_at: str) -> Moment:
+        """The moment at an instant that `iso` wrote."""
+        return Moment(f"{self.versions}{compact(evaluated_at)}", f'{self.shared}{evaluated_at}"')
 
 
 def answer(

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from api.checking import Asking, Known
+from api.checking import Asker, Asking, Known
 from api.parts import ApiParts
 from api.tokens import Principal
 from domain.ids import OrgId
@@ -30,23 +30,14 @@ async def present(
     Args:
         counted: whether the answers count as decisions: those of a list of all keys do not.
     """
-    rows = parts.rows
     found: Found = {}
     for _ in range(_MOST_TRIES):
         for org in orgs:
             found[org] = await _present(parts, org)
         at = parts.clock.now()
         if all(_holds(known, at) for known in found.values()):
-            asking = Asking(
-                rows.columns,
-                rows.gating,
-                about=about,
-                permission=permission,
-                at=at,
-                ttl=timedelta(seconds=rows.ttl_seconds),
-                decided=parts.decided if counted else None,
-            )
-            return asking, found
+            asker = asker_of(parts, about, permission, counted=counted)
+            return asker.at(at), found
     raise Unavailable("Too much changes by itself at this moment; ask again.")
 
 
@@ -61,8 +52,23 @@ async def at_instant(
     """Every org as it was or will be at an instant, by all that has been recorded."""
     catalog = await parts.histories.catalog_at(min(at, parts.clock.now()))
     columns = Columns(catalog)
-    asking = Asking(columns, parts.rows.gating, about=about, permission=permission, at=at, ttl=None)
-    return asking, {org: await _past(parts, columns, org, at) for org in orgs}
+    asker = Asker(columns, parts.rows.gating, about=about, permission=permission, ttl=None)
+    return asker.at(at), {org: await _past(parts, columns, org, at) for org in orgs}
+
+
+def asker_of(
+    parts: ApiParts, about: Principal, permission: str | None, *, counted: bool = True
+) -> Asker:
+    """Who asks about the present, under the catalog and the rollout that are in force."""
+    rows = parts.rows
+    return Asker(
+        rows.columns,
+        rows.gating,
+        about=about,
+        permission=permission,
+        ttl=timedelta(seconds=rows.ttl_seconds),
+        decided=parts.decided if counted else None,
+    )
 
 
 def known_of(rows: Rows, org: OrgId, row: bytes) -> Known:

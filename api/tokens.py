@@ -61,8 +61,11 @@ class TokenVerifier(Protocol):
             InvalidToken: it is not one of ours, or no longer.
         """
 
-    def remembered(self, token: str) -> Principal | None:
-        """The principal of a token that was verified before and is still good."""
+    def remembered(self, token: bytes, at: datetime) -> Principal | None:
+        """The principal of a token that was verified before and is still good at an instant.
+
+        It is one and the same for as long as it is remembered.
+        """
 
 
 class Keys(Protocol):
@@ -112,10 +115,11 @@ class JwtVerifier:
         """See `TokenVerifier.verify`; a token seen before costs one hash."""
         if len(token) > LONGEST_TOKEN:
             raise InvalidToken(f"it is longer than {LONGEST_TOKEN} characters")
-        known = self.remembered(token)
+        sent = token.encode()
+        known = self.remembered(sent, self._now())
         if known is not None:
             return known
-        digest = hashlib.sha256(token.encode()).digest()
+        digest = hashlib.sha256(sent).digest()
         claims = await self._claims(token)
         principal = _principal(claims)
         self._verified[digest] = (principal, _instant(float(claims["exp"])))
@@ -123,12 +127,10 @@ class JwtVerifier:
             self._verified.popitem(last=False)
         return principal
 
-    def remembered(self, token: str) -> Principal | None:
+    def remembered(self, token: bytes, at: datetime) -> Principal | None:
         """See `TokenVerifier.remembered`; costs one hash."""
-        known = self._verified.get(hashlib.sha256(token.encode()).digest())
-        if known is not None and self._now() < known[1]:
-            return known[0]
-        return None
+        known = self._verified.get(hashlib.sha256(token).digest())
+        return known[0] if known is not None and at < known[1] else None
 
     async def _claims(self, token: str) -> dict[str, Any]:
         try:

@@ -24,14 +24,19 @@ def aware(instant: datetime, *, field: str) -> datetime:
         raise InstantOutOfRange(field=field, value=instant.isoformat()) from None
 
 
+def iso_once(instant: datetime) -> str:
+    """See `iso`; for an instant that will not be written again, and is not remembered."""
+    if instant.tzinfo is not UTC:
+        instant = instant.astimezone(UTC)
+    return instant.isoformat(timespec="microseconds")[:-_OFFSET] + "Z"
+
+
 # The same few instants stand on all facts of a command, and in an org's row at each append. Two
 # that are equal are written alike, because both are put in UTC.
 @lru_cache(maxsize=8192)
 def iso(instant: datetime) -> str:
     """The one way an instant is written, `2026-01-31T12:00:00.000000Z`: text sorts as time does."""
-    if instant.tzinfo is not UTC:
-        instant = instant.astimezone(UTC)
-    return instant.isoformat(timespec="microseconds")[:-_OFFSET] + "Z"
+    return iso_once(instant)
 
 
 def from_iso(text: str) -> datetime:

@@ -29,14 +29,15 @@ class LedgerClock:
 
     def tell(self, database_time: datetime) -> None:
         """Take over what the database says the time is."""
-        self._told, self._at = database_time, self._monotonic()
+        self._told, self._at = database_time + self._ahead, self._monotonic()
 
     def advance(self, by: timedelta) -> None:
         """Run ahead of the database by so much more from now on; for the test clock alone."""
         self._ahead += by
+        self._told += by
 
     def now(self) -> datetime:
         """The ledger's time, aware and in UTC."""
-        elapsed = timedelta(seconds=self._monotonic() - self._at)
-        self._latest = max(self._latest, self._told + elapsed + self._ahead)
+        now = self._told + timedelta(0, self._monotonic() - self._at)
+        self._latest = max(self._latest, now)
         return self._latest

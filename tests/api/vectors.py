@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from api.denials import denial
-from api.render_decisions import Moment, answer, catalog_document
+from api.render_decisions import Versions, answer, catalog_document
 from domain.catalog import Catalog, Key, module_of
 from domain.catalog_document import read_catalog
 from domain.decision import (
@@ -630,9 +630,7 @@ def answered(asked: Asked) -> dict[str, Any] | None:
     super_admin = role == "super_admin"
     verdict = judge(cell, mode, super_admin, permitted, own)
     version = org.version if asked.scene is not None else 0
-    moment = Moment.of(
-        iso(at), catalog_version=catalog.version, rollout_version=scene.modes.version
-    )
+    moment = Versions.of(catalog.version, scene.modes.version).at(iso(at))
     how = letters(mode=mode, cell=cell, super_admin=super_admin, permitted=permitted, own=own)
     told = answer(
         verdict,
