@@ -18,7 +18,7 @@ from api.ofrep import routes as flags
 from api.ofrep.cors import FlagCors
 from api.ofrep.documents import Failure
 from api.parts import ApiParts
-from api.quick import QuickLane
+from api.quick import QUICK_PARTS
 from api.routes import (
     admin,
     asyncapi,
@@ -62,11 +62,10 @@ def create_app(
     """
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, ApiParts]]:
         async with open_parts() as parts:
-            app.state.parts = quick.parts = parts
-            yield
-            quick.parts = None
+            app.state.parts = parts
+            yield {QUICK_PARTS: parts}
 
     app: FastAPI = FastAPIOffline(  # /docs needs nothing from elsewhere
         title="Entitlements Ledger",
@@ -123,6 +122,4 @@ def create_app(
     app.include_router(asyncapi.router)
     if test_clock:
         app.include_router(testing.router, responses=documented(Problem, 401, 403, 422, 503))
-    # Before everything else: nothing of it is about what the quick lane answers.
-    quick = app.middleware_stack = QuickLane(app.build_middleware_stack())
     return app

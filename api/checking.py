@@ -12,7 +12,7 @@ from api.render_decisions import Versions, ends, middle
 from api.tokens import Principal
 from domain.decision import UNKNOWN_KEY, Gating, has_permission, judge, may_act_in
 from domain.decision_ids import letters, of_org, unknown
-from domain.gating import Mode
+from domain.gating import MODES, Mode
 from domain.ids import OrgId
 from domain.instants import iso, iso_once
 from domain.refusals import NotPermitted, UnknownKey
@@ -21,6 +21,10 @@ from domain.rows import Columns
 NOT_ABOUT_OTHERS = "Only a super admin or a service may ask about somebody else."
 NOT_THIS_ORG = "Only its own people, super admins and services may ask about an organisation."
 NO_OTHER_TIME = "Only a super admin or a service of this organisation may ask about another time."
+
+
+_BITS = 8  # of a cell
+_CELL = (1 << _BITS) - 1
 
 
 class Known(NamedTuple):
@@ -110,6 +114,7 @@ class Asking:
         self._asker = asker
         self._at = at
         self._latest = None if asker.ttl is None else at + asker.ttl
+        self._at_the_latest: str | None = None
         self.evaluated_at = iso_once(at)
         self._moment = asker.versions.at(self.evaluated_at)
 
@@ -121,31 +126,42 @@ class Asking:
         They are put together from pieces that are made once for an org and all that comes out
         alike: there may be ten thousand of them. `heads` is what each begins with.
         """
-        asker, uniform, cells = self._asker, self._asker.gating.uniform, known.cells
+        asker = self._asker
         own = may_act_in(org, role=asker.about.role, own=asker.about.org)
         opening = of_org(org)
         start = crc32(opening.encode())
         between = middle(known.version, self._moment, self._until(known), known.stale)
-        places = self.columns.place_of
-        alike: dict[int, _Pieces] = {}
-        answers, kinds = [], []
-        for key, head in zip(keys, heads, strict=True):
-            place: int | str | None = places.get(key)
-            if place is not None and uniform is not None:
-                cell = cells[place]  # type: ignore[index]  # a number, as the columns have it
-                pieces = alike.get(cell)
-                if pieces is None:
-                    pieces = alike[cell] = self._pieces(cell, uniform, own, opening, known, between)
-            else:
-                place, cell, mode = self._found(org, known, key)
-                pieces = self._pieces(cell, mode, own, opening, known, between)
-            begins, ending, tail, kind = pieces
-            body = f"{place}{ending}"
-            answers.append(f"{head}{begins}{body}~{crc32(body.encode(), start):08x}{tail}")
-            kinds.append(kind)
+        names, cases = self._cases(org, known, tuple(keys))
+        modes = (asker.gating.uniform or MODES[0], *MODES)
+        alike = {
+            case: self._pieces(case & _CELL, modes[case >> _BITS], own, opening, known, between)
+            for case in set(cases)
+        }
+        answers = [
+            f"{head}{begins}{(body := name + ending)}~{crc32(body.encode(), start):08x}{tail}"
+            for head, name, (begins, ending, tail, _) in zip(
+                heads, names, map(alike.__getitem__, cases), strict=True
+            )
+        ]
         if asker.decided is not None:
+            kinds = [alike[case].kind for case in cases]
             self._count(asker.decided, org, keys, kinds, stale=known.stale)
         return answers
+
+    def _cases(
+        self, org: OrgId, known: Known, keys: tuple[str, ...]
+    ) -> tuple[Sequence[str], Sequence[int]]:
+        """How each key stands in an id; and its cell, with the mode's place in the bits above."""
+        gating = self._asker.gating
+        places = self.columns.places(keys) if gating.uniform is not None else None
+        if places is not None:
+            return places.names, places.of(known.cells)
+        names, cases = [], []
+        for key in keys:
+            name, cell, mode = self._found(org, known, key)
+            names.append(name)
+            cases.append(MODES.index(mode) + 1 << _BITS | cell)
+        return names, cases
 
     def _count(
         self, decided: Decided, org: OrgId, keys: Sequence[str], kinds: list[int], *, stale: bool
@@ -176,20 +192,22 @@ class Asking:
         named = f"~{known.version}~{self._moment.versions}~{how}"
         return _Pieces(f"{head}{opening}", named, f"{between}{tail}", kind)
 
-    def _found(self, org: OrgId, known: Known, key: str) -> tuple[int | str, int, Mode]:
+    def _found(self, org: OrgId, known: Known, key: str) -> tuple[str, int, Mode]:
         columns, gating = self.columns, self._asker.gating
         try:
             place = columns.place_of[columns.catalog.resolve(key)]
         except UnknownKey:
             return unknown(key), UNKNOWN_KEY, "enforce"
         mode = gating.uniform or gating(org, columns.module_at[place])
-        return place, known.cells[place], mode
+        return str(place), known.cells[place], mode
 
     def _until(self, known: Known) -> str | None:
         if known.stale:
             return self.evaluated_at  # not to be kept at all
         if self._latest is not None and (known.boundary is None or self._latest < known.boundary):
-            return iso_once(self._latest)
+            if self._at_the_latest is None:
+                self._at_the_latest = iso_once(self._latest)
+            return self._at_the_latest
         return None if known.boundary is None else iso(known.boundary)
 
 

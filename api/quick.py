@@ -1,9 +1,9 @@
 """The quick lane: the plain question of a known caller about a known org, answered on the spot.
 
-It stands directly before the routes and knows four of them. Whatever is not plain in any way — a
-token not seen before, an org not in memory, another spelling of a key, a body with more in it, any
-error at all — goes on to the documented route as it came. So the lane checks nothing that the route
-does not, decides nothing for itself, and has no answer but the good ones; tests ask both.
+It stands before everything and knows four routes. Whatever is not plain in any way — a token not
+seen before, an org not in memory, another spelling of a key, a body with more in it, any error at
+all — goes on to the documented route as it came. So the lane checks nothing that no route checks,
+decides nothing for itself, and has no answer but the good ones; tests ask both.
 """
 
 import json
@@ -22,6 +22,7 @@ from api.standing import asker_of, known_of
 from api.tokens import LONGEST_TOKEN, Principal
 from domain.ids import OrgId
 
+QUICK_PARTS = "parts"
 CHECK, _BATCH = "/api/v1/check", "/api/v1/check/batch"
 _ORGS = "/api/v1/orgs/"
 _MAP, _SNAPSHOT = "entitlements", "snapshot"
@@ -40,20 +41,19 @@ Kept = tuple[int, bytes, list[tuple[bytes, bytes]]]
 
 
 class QuickLane:
-    """ASGI middleware: what is put around it sees its answers as well as those of routes.
+    """ASGI middleware, to be put before everything: nothing of it is about what the lane answers.
 
-    It answers while it has `parts`; it has them while the application is started.
+    Its parts are those that the application has put into the lifespan's state.
     """
-
-    parts: ApiParts | None = None
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._askers: dict[tuple[int, str | None], Asker] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        parts = self.parts
-        if parts is not None and scope["type"] == "http" and not scope["query_string"]:
+        state = scope.get("state")
+        parts = state.get(QUICK_PARTS) if state and scope["type"] == "http" else None
+        if parts is not None and not scope["query_string"]:
             path, method = scope["path"], scope["method"]
             if method == "POST" and path in _READ:
                 return await self._post(parts, scope, receive, send)

@@ -4,10 +4,11 @@ A row is exact from the instant it was made for up to the org's next boundary. W
 granted or blocked the row is the catalog's blank one, so only what an org has costs time.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from domain.catalog import Catalog, Key, Module, is_submodule, module_of
 from domain.decision import DENIED, ENABLED, EXEMPT, TRIAL, UNKNOWN_ORG
@@ -19,6 +20,7 @@ _NOT_GRANTED, _BLOCKED, _PARENT = (
     DENIED["blocked"],
     DENIED["parent_disabled"],
 )
+_MOST_ASKED = 1_024
 _OF_STATE = {Effective.TRIAL: TRIAL, Effective.ENABLED: ENABLED}
 
 
@@ -32,6 +34,13 @@ def cell_of(lanes: Lanes, catalog: Catalog, key: Key, at: datetime) -> int:
     return _OF_STATE[effective(lanes, catalog, key, at)]
 
 
+class Places(NamedTuple):
+    """Where some keys stand in every row: their places as texts, and what picks their cells."""
+
+    names: tuple[str, ...]
+    of: Callable[[bytes], Sequence[int]]
+
+
 class Columns:
     """The places that a catalog's keys have in a row, and the rows of orgs without grants."""
 
@@ -42,6 +51,7 @@ class Columns:
         self.modules = {module.key: _Span(module, self.place_of) for module in catalog.modules}
         self.rendered: dict[str, Any] = {}  # what was made of the catalog
         self.module_at = tuple(module_of(key) for key in self.keys)
+        self._asked: dict[tuple[str, ...], Places] = {}
 
     @cached_property
     def blank(self) -> bytes:
@@ -57,6 +67,21 @@ class Columns:
     def unknown(self) -> bytes:
         """The row of an org that is not registered."""
         return bytes(cell if cell == EXEMPT else UNKNOWN_ORG for cell in self.blank)
+
+    def places(self, keys: tuple[str, ...]) -> Places | None:
+        """Where keys stand, None unless all are keys as the catalog spells them.
+
+        The same few are asked for again and again, so what was found is kept.
+        """
+        found = self._asked.get(keys)
+        if found is None:
+            places = [self.place_of[key] for key in keys if key in self.place_of]
+            if len(places) < len(keys):
+                return None
+            if len(self._asked) >= _MOST_ASKED:
+                self._asked.clear()
+            found = self._asked[keys] = Places(tuple(map(str, places)), _picking(places))
+        return found
 
     def row(self, lanes: Lanes, at: datetime) -> bytes:
         """The cells of one org at an instant."""
@@ -102,6 +127,13 @@ class Columns:
             elif block.key in self.place_of:
                 place = self.place_of[block.key]
                 row[place] = span.blocked[place - span.start]
+
+
+def _picking(places: Sequence[int]) -> Callable[[bytes], Sequence[int]]:
+    if len(places) != 1:
+        return itemgetter(*places)
+    [only] = places
+    return lambda cells: (cells[only],)  # one by itself comes out without a tuple
 
 
 class _Span:

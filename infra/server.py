@@ -19,7 +19,7 @@ from api.app import create_app
 from api.decided import Decided
 from api.ofrep.events import PATH as FLAG_EVENTS
 from api.parts import ApiParts
-from api.quick import CHECK
+from api.quick import CHECK, QuickLane
 from api.routes.watch import PATH as WATCH
 from api.traffic import Traffic
 from infra import demo as demonstration
@@ -114,9 +114,18 @@ def application(settings: Settings) -> FastAPI:
     return create_app(open_parts, test_clock=settings.test_clock)
 
 
+class InFront(uvicorn.Config):
+    """With the quick lane before the application and all that is around it."""
+
+    def load(self) -> None:
+        """See `uvicorn.Config`."""
+        super().load()
+        self.loaded_app = QuickLane(self.loaded_app)
+
+
 def configuration(app: FastAPI | str, **more: Any) -> uvicorn.Config:
     """How every process serves."""
-    return uvicorn.Config(
+    return InFront(
         app,
         http=LettingGo,
         access_log=False,

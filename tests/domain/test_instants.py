@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from domain.instants import aware, covers, from_iso, iso
+from domain.instants import aware, covers, from_iso, iso, iso_once
 from domain.refusals import InstantOutOfRange, NaiveTimestamp
 from tests.domain.world import day, noon, us
 
@@ -27,6 +27,7 @@ def test_every_instant_is_written_alike() -> None:
     assert iso(noon) == "2026-03-02T12:00:00.000000Z"
     assert iso(noon + us) == "2026-03-02T12:00:00.000001Z"
     assert iso(noon.astimezone(timezone(timedelta(hours=2)))) == iso(noon)
+    assert iso_once(noon.astimezone(timezone(timedelta(hours=2)))) == iso(noon)
 
 
 @pytest.mark.parametrize("instant", [noon, noon + us, datetime(1, 1, 1, tzinfo=UTC), LAST])

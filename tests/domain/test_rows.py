@@ -31,6 +31,23 @@ def agree(columns: Columns, lanes: Lanes, at: datetime) -> None:
         assert REASONS[row[place]] == denied_by(lanes, columns.catalog, key, at)
 
 
+@pytest.mark.parametrize("number", [1, 2, len(COLUMNS.keys)])
+def test_the_cells_of_some_keys_are_picked_in_their_order(number: int) -> None:
+    """Asked once or again, and one key no other way than many."""
+    keys = COLUMNS.keys[::-1][:number]
+    row = bytes(range(len(COLUMNS.keys)))
+    for _ in range(2):
+        places = COLUMNS.places(keys)
+        assert places is not None
+        assert [*places.of(row)] == [COLUMNS.place_of[key] for key in keys]
+        assert [*places.names] == [str(COLUMNS.place_of[key]) for key in keys]
+
+
+def test_what_is_not_spelt_as_the_catalog_spells_it_has_no_place() -> None:
+    for stranger in ("fax", str(EMAIL).upper()):
+        assert COLUMNS.places((EMAIL, stranger)) is None
+
+
 def test_every_cell_has_a_status_and_a_reason() -> None:
     """A cell added in one place only would be read as another."""
     assert len(STATUSES) == len(REASONS) == len(CELLS) == 3 + len(DISABLED_BY)
