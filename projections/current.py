@@ -1,11 +1,12 @@
 """The current entitlements: one row per org, written with every append, byte for byte a fold."""
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import fields
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, TypeVar
+
+from pydantic_core import from_json
 
 from domain.catalog import Key
 from domain.ids import OrgId, org_stream
@@ -42,7 +43,7 @@ def read(org_id: OrgId, *, version: int, state: bytes, position: int = 0) -> Org
     What a newer version keeps there is left out of it, and holds the org: writing the rest back
     would lose it.
     """
-    kept = json.loads(state)
+    kept = from_json(state, cache_strings="keys")
     org = Org.blank(org_stream(org_id))
     newer = kept.keys() - _MEMBERS
     org.restore(

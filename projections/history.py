@@ -105,10 +105,6 @@ async def recorded_in(
         binary=True,  # a long history is read in half the time
     )
     return [
-        Recorded(
-            position=position,
-            recorded_at=recorded_at,
-            fact=decode(stream, version, topic, bytes(state)),
-        )
+        Recorded(position, recorded_at, decode(stream, version, topic, bytes(state)))
         for position, recorded_at, version, topic, state in await cursor.fetchall()
     ]

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
+from pydantic_core import from_json
+
 from consumers import wire
 from consumers.topics import Topics
 from domain.effective import Lanes
@@ -163,7 +165,7 @@ def tombstone(topics: Topics, org: OrgId, *, epoch: int) -> Message:
 
 
 def _body(event: Event) -> Mapping[str, Any]:
-    body = json.loads(event.body)
+    body = from_json(event.body, cache_strings="keys")
     if not isinstance(body, dict):
         raise Unrenderable("its body is no JSON object")
     if len(event.body) > MOST_BYTES:
