@@ -80,6 +80,7 @@ class OrgRefused(Contradicted):
     """Another row of the same org was refused."""
 
     code = "org_refused"
+    hint = "Mend that row: an organisation's rows are done all together or not at all."
 
     def __init__(self, org: OrgId, *, row: int) -> None:
         super().__init__(f"Row {row}, of the same organisation {org}, was refused.", row=row)

@@ -118,6 +118,7 @@ class UnknownSession(Absent):
     """No session of that id."""
 
     code = "unknown_session"
+    hint = "Open one with POST /api/v1/bypass/sessions; its answer has the id."
 
     def __init__(self, session_id: str) -> None:
         super().__init__(f"There is no bypass session '{session_id}'.", session_id=session_id)
@@ -141,6 +142,7 @@ class SessionElsewhere(NotPermitted):
     """The session is another's, or for another org."""
 
     code = "session_elsewhere"
+    hint = "Open one of your own for this organisation with POST /api/v1/bypass/sessions."
 
     def __init__(self, session_id: str) -> None:
         super().__init__(
@@ -153,6 +155,7 @@ class BypassNotAllowed(NotPermitted):
     """Bypassing is switched off, for this key or altogether."""
 
     code = "bypass_not_allowed"
+    hint = "Grant the key, for a few hours if need be: 'entitlements org grant' takes --until."
 
     def __init__(self, key: str, *, why: str) -> None:
         super().__init__(f"'{key}' cannot be bypassed: {why}.", key=key, why=why)

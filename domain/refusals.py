@@ -180,6 +180,7 @@ class UnknownBundle(Unacceptable):
 
 class InvalidCatalog(Unacceptable):
     code = "invalid_catalog"
+    hint = "Nothing of it was taken over: mend the document and publish it again."
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("; ".join(problems), problems=list(problems))
@@ -229,6 +230,7 @@ class NotYetKnown(UnknownOrg):
 
 class UnknownBlock(Absent):
     code = "unknown_block"
+    hint = "'entitlements org show ORG' names the blocks that stand, each with its id."
 
     def __init__(self, block_id: str) -> None:
         super().__init__(f"This organisation has no block '{block_id}'.", block_id=block_id)
@@ -236,6 +238,7 @@ class UnknownBlock(Absent):
 
 class UnknownCatalogVersion(Absent):
     code = "unknown_catalog_version"
+    hint = "Versions count from 1; 'entitlements catalog show' says which one is the newest."
 
     def __init__(self, version: int) -> None:
         super().__init__(f"No version {version} of the catalog was published.", version=version)
@@ -273,6 +276,7 @@ class BlockConflict(Contradicted):
 
 class OrgAlreadyRegistered(Contradicted):
     code = "org_already_registered"
+    hint = "If that is the one you meant, nothing is left to do; if not, take another id."
 
     def __init__(self, org: str, *, name: str) -> None:
         super().__init__(f"Organisation {org} is registered as '{name}'.", org=org, name=name)
@@ -294,6 +298,7 @@ class TrialAlreadyUsed(Contradicted):
 
 class TrialNotRunning(Contradicted):
     code = "trial_not_running"
+    hint = "Begin one with start-trial; 'entitlements explain' says what became of the last."
 
     def __init__(self, key: str) -> None:
         super().__init__(f"No trial of '{key}' is running.", key=key)
@@ -311,6 +316,7 @@ class AlreadyEnabled(Contradicted):
 
 class NotLater(Contradicted):
     code = "not_later"
+    hint = "Give a later 'until'; to end the trial sooner, revoke the key."
 
     def __init__(self, key: str, *, until: str, current: str) -> None:
         super().__init__(
@@ -323,6 +329,7 @@ class NotLater(Contradicted):
 
 class ModuleRetired(Contradicted):
     code = "module_retired"
+    hint = "Grant what took its place, or publish a catalog in which it is active."
 
     def __init__(self, key: str) -> None:
         super().__init__(f"The catalog has retired '{key}'; it can no longer be granted.", key=key)
@@ -374,6 +381,7 @@ class PlanMoved(Contradicted):
 
 class VersionNotReached(Contradicted):
     code = "version_not_reached"
+    hint = "Send an org_version that a command answered, or none to be told how it stands."
 
     def __init__(self, org: str, *, wanted: int, current: int) -> None:
         super().__init__(

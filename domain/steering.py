@@ -81,6 +81,7 @@ class SignOffMissing(Contradicted):
     """A step may not begin before all five roles agreed."""
 
     code = "sign_off_missing"
+    hint = "Each of them signs with 'entitlements rollout sign-off'; then advance again."
 
     def __init__(self, step: str, *, missing: Sequence[str]) -> None:
         super().__init__(

@@ -3,11 +3,17 @@
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse
 
 from api.parts import Parts
 
 router = APIRouter(tags=["operations"])
+
+
+@router.get("/", include_in_schema=False)
+async def root() -> Response:
+    """Whoever opens the address in a browser."""
+    return RedirectResponse("/docs")
 
 
 @router.get("/livez")

@@ -40,6 +40,9 @@ class InvalidPosition(Unacceptable):
     """`Last-Event-ID` is not one of ours."""
 
     code = "invalid_position"
+    hint = (
+        "Send the id of the last event you had, or leave the header out to begin with a snapshot."
+    )
 
     def __init__(self, sent: str) -> None:
         super().__init__(f"'{sent[:40]}' is not a position.", position=sent[:40])

@@ -24,3 +24,10 @@ def test_the_api_is_documented(live: LiveServer) -> None:
         for method, operation in methods.items():
             assert operation.get("summary"), (method, path)
     assert live.client().get("/docs").status_code == 200
+
+
+def test_whoever_opens_the_address_finds_the_documentation(live: LiveServer) -> None:
+    found = live.client().get("/", follow_redirects=True)
+
+    assert found.status_code == 200
+    assert found.url.path == "/docs"

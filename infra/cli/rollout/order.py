@@ -9,11 +9,13 @@ from pydantic import ValidationError
 from api.rollout_bodies import RollbackBody, RolloutBody, RolloutUpdate
 from api.routes.rollout import CHANGES
 from domain.actors import Provenance
+from domain.gating import Gating
 from domain.steering import Steered
 from infra.cli.actor import shell_actor
 from infra.cli.org.order import told
 from infra.cli.output import print_json, show
 from infra.cli.rollout.page import rules
+from infra.cli.rollout.undo import undoing
 from infra.cli.work import over_ledger
 from infra.settings import Settings
 from infra.switch import switch_file
@@ -50,10 +52,11 @@ def carry_out(bodies: Sequence[RolloutBody], *, as_json: bool) -> None:
     by = Provenance(actor=shell_actor(), reason=first.reason, ticket=first.ticket)
     commands = [command for body in bodies for command in body.commands()]
 
-    async def steer(parts: "Parts") -> Steered:
-        return await parts.rollouts.steer(commands, by=by, dry_run=first.dry_run)
+    async def steer(parts: "Parts") -> tuple[Gating, Steered]:
+        before = (await parts.rollouts.rollout()).rules
+        return before, await parts.rollouts.steer(commands, by=by, dry_run=first.dry_run)
 
-    steered = over_ledger(steer)
+    before, steered = over_ledger(steer)
     if as_json:
         print_json(
             {
@@ -72,6 +75,9 @@ def carry_out(bodies: Sequence[RolloutBody], *, as_json: bool) -> None:
     else:
         show(f"Done (version {steered.version}). Every process goes by it within 5 seconds.")
     show(*rules(steered.rollout))
+    back = undoing(before, steered.rollout.rules)
+    if back and not first.dry_run:
+        show("Take it back:", *(f"  {command}" for command in back))
 
 
 def switch_here(word: str, *, as_json: bool) -> None:

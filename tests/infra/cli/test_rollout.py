@@ -1,6 +1,8 @@
 """`entitlements rollout`: who is gated, and going back; `test_rollout_walk.py` has the plan."""
 
 import json
+import re
+import shlex
 from pathlib import Path
 
 import psycopg
@@ -39,6 +41,32 @@ def test_an_org_is_forced_and_taken_back_and_everybody_with_it(shell: Shell) -> 
     told = shell("rollout", "kill", "--reason", REASON).stdout
     assert "ON: nothing is gated" in told
     assert "off" in shell("rollout", "resume", "--reason", REASON).stdout
+
+
+def without_version(told: str) -> str:
+    """What `rollout status` says, but for how often anything was changed."""
+    return re.sub(r"version +\d+", "", told)
+
+
+def test_what_was_changed_says_how_it_is_taken_back(shell: Shell) -> None:
+    """Typed as it stands, it leads to the rules that held before."""
+    org = shell.new_org()
+    shell("rollout", "set", "--percent", "0", "--default", "shadow", "--reason", REASON)
+    before = shell("rollout", "status").stdout
+    told = shell(
+        "rollout",
+        *("set", "--default", "off", "--exempt-org", org, "--force-org", org, "--tag", "early"),
+        *("--exempt-module", "crm", "--reason", REASON),
+    ).stdout
+    _, back = told.split("Take it back:")
+    for line in back.strip().splitlines():
+        shell(*shlex.split(line)[1:])
+    after = shell("rollout", "status").stdout
+    assert without_version(after) == without_version(before)
+
+    told = shell("rollout", "kill", "--reason", REASON).stdout
+    assert "entitlements rollout resume --reason" in told
+    assert "Take it back" not in shell("rollout", "kill", "--reason", REASON).stdout
 
 
 def test_a_promotion_rests_on_what_was_watched(shell: Shell, database: Database) -> None:
