@@ -63,7 +63,7 @@ class SharedOrgs:
         self._doubted: set[OrgId] = set()
         self._told = asyncio.Event()
         self._passed_on = 0
-        self._gap = self._beaten = False
+        self._gap = self._beaten = self._closing = False
         self._not_before = float("-inf")
         self._task: asyncio.Task[None] | None = None
         self.problem: str | None = None
@@ -100,6 +100,7 @@ class SharedOrgs:
 
     async def close(self) -> None:
         """Stop; others go on, or nothing in Redis is served."""
+        self._closing = True  # the library's own cleaning up may catch what cancels it
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -174,7 +175,7 @@ class SharedOrgs:
             return None
 
     async def _run(self) -> None:
-        while True:
+        while not self._closing:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(BEAT_SECONDS):
                     await self._told.wait()

@@ -4,9 +4,10 @@ import asyncio
 import gc
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import pytest
 from redis.asyncio import Redis
@@ -20,6 +21,7 @@ from infra.settings import Settings, SettingsProblem
 from infra.sharing import scripts
 from infra.sharing import shared as module
 from infra.sharing.opening import shared_orgs
+from infra.sharing.scripts import Keys
 from infra.sharing.shared import SharedOrgs
 from infra.wiring import Parts
 from projections.orgs import fetch_org
@@ -221,6 +223,40 @@ async def test_what_nobody_heard_of_is_not_served_for_long(
     await until(lambda: passed_on(after))
     assert await version(after, Reads(parts)) == revoked.org_version
     await after.close()
+
+
+class Deaf:
+    """A client that overhears, while it talks to Redis, that it is to stop."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+
+    def register_script(self, script: str) -> "Deaf":
+        return self
+
+    async def __call__(self, **more: object) -> None:
+        self.asked.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(0.2)
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+
+async def test_a_client_that_overhears_it_does_not_keep_a_process_from_ending() -> None:
+    redis = Deaf()
+    shared = SharedOrgs(
+        cast("Redis", redis),
+        keys=Keys("deaf."),
+        ttl_seconds=60,
+        place=lambda: (0, True),
+        monotonic=time.monotonic,
+    )
+    shared.start()
+    await redis.asked.wait()
+
+    async with asyncio.timeout(10):
+        await shared.close()
 
 
 async def test_while_redis_is_away_the_database_answers(world: World, redis: OwnRedis) -> None:
