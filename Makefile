@@ -28,7 +28,7 @@ test: venv ## every test (JOBS=4 at a time)
 	@.venv/bin/python -m pytest -n '$(JOBS)' --dist loadgroup
 
 soak: venv ## the long lane: every fault as often as promised, some hours (SOAK=10: a tenth)
-	@.venv/bin/python -m pytest -m soak --soak '$(SOAK)'
+	@.venv/bin/python -m pytest --timeout 0 -m soak --soak '$(SOAK)'
 
 check: lint test ## what CI runs: lint, then test
 
