@@ -165,7 +165,10 @@ def tombstone(topics: Topics, org: OrgId, *, epoch: int) -> Message:
 
 
 def _body(event: Event) -> Mapping[str, Any]:
-    body = from_json(event.body, cache_strings="keys")
+    try:
+        body = from_json(event.body, cache_strings="keys")
+    except ValueError:
+        body = json.loads(event.body)  # whose words are in the dead letters there are
     if not isinstance(body, dict):
         raise Unrenderable("its body is no JSON object")
     if len(event.body) > MOST_BYTES:
