@@ -14,6 +14,7 @@ from projections.outgoing import Event, OutgoingLog, Page, State
 from projections.snapshot import Snapshots
 
 _MOST_KNOWN = 10_000  # orgs whose last published state is remembered
+_FEW = 8  # are rendered on the spot: to change the thread would take longer
 
 _NOTHING = Lanes(grants={}, blocks=())
 
@@ -93,7 +94,10 @@ class Batches:
         states = await log.states(list(causes)) if causes and self._snapshots else []
         states = [state for state in states if not self._is_told(state, causes[state.org])]
         befores = await self._befores({s.org: causes[s.org] for s in states}, log)
-        messages = await in_thread(self._render, page, states, causes, befores)
+        if len(page.events) + len(states) <= _FEW:
+            messages = self._render(page, states, causes, befores)
+        else:
+            messages = await in_thread(self._render, page, states, causes, befores)
         return Batch(
             messages=messages,
             position=page.events[-1].position if page.events else 0,

@@ -85,10 +85,10 @@ class Producer(KafkaProducer):  # type: ignore[misc]  # it has no types
 
     def place(self, message: Message, at: TopicPartition) -> FutureRecordMetadata:
         """Send to a partition: `send` without what is decided already, in half the time."""
-        future, full, new, _ = self._accumulator.append(
+        future, full, _, _ = self._accumulator.append(
             at, None, message.key, message.value, message.headers
         )
-        if full or new:
+        if full:  # others go with the flush
             self._sender.wakeup()
         return future
 
@@ -131,6 +131,8 @@ class Publisher:
                 allow_auto_create_topics=False,
                 metrics_enabled=False,
             )
+            for topic in (topics.events, topics.state):  # so that the first events need not wait
+                self._producer.partitions_for(topic)
         except (KafkaError, OSError) as error:
             raise PublishFailed(error) from error
         self._watched = (topics.events, topics.state)
