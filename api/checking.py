@@ -119,12 +119,19 @@ class Asking:
         self._moment = asker.versions.at(self.evaluated_at)
 
     def of(
-        self, org: OrgId, known: Known, keys: Sequence[str], heads: Sequence[str] = ("{",)
+        self,
+        org: OrgId,
+        known: Known,
+        keys: Sequence[str],
+        *,
+        lead: str = "{",
+        heads: Sequence[str] | None = None,
     ) -> list[str]:
         """The answers about keys of an org, as JSON; keys may be spelt as the catalog knows them.
 
         They are put together from pieces that are made once for an org and all that comes out
-        alike: there may be ten thousand of them. `heads` is what each begins with.
+        alike: there may be ten thousand of them. `lead` is what all begin with, `heads` what comes
+        next in each.
         """
         asker = self._asker
         own = may_act_in(org, role=asker.about.role, own=asker.about.org)
@@ -138,9 +145,9 @@ class Asking:
             for case in set(cases)
         }
         answers = [
-            f"{head}{begins}{(body := name + ending)}~{crc32(body.encode(), start):08x}{tail}"
+            f"{lead}{head}{begins}{(body := name + ending)}~{crc32(body.encode(), start):08x}{tail}"
             for head, name, (begins, ending, tail, _) in zip(
-                heads, names, map(alike.__getitem__, cases), strict=True
+                heads or [""] * len(keys), names, map(alike.__getitem__, cases), strict=True
             )
         ]
         if asker.decided is not None:
@@ -178,7 +185,7 @@ class Asking:
 
     def read(self, org: OrgId, known: Known, keys: Sequence[str]) -> list[dict[str, Any]]:
         """The same answers for who says them in another form."""
-        answers = self.of(org, known, keys, ["{"] * len(keys))
+        answers = self.of(org, known, keys)
         found: list[dict[str, Any]] = json.loads(f"[{','.join(answers)}]")
         return found
 

@@ -2,8 +2,8 @@
 
 It stands before everything and knows four routes. Whatever is not plain in any way — a token not
 seen before, an org not in memory, another spelling of a key, a body with more in it, any error at
-all — goes on to the documented route as it came. So the lane checks nothing that no route checks,
-decides nothing for itself, and has no answer but the good ones; tests ask both.
+all — goes on to the documented route as it came. So the lane checks nothing that the route does
+not, decides nothing for itself, and has no answer but the good ones; tests ask both.
 """
 
 import json
@@ -91,8 +91,8 @@ class QuickLane:
             return None
         asking = self._asker(parts, principal, plain.permission).at(at)
         answers: list[str] = []
-        for org, standing, heads in zip(plain.orgs, known, plain.heads, strict=True):
-            answers += asking.of(org, standing, plain.keys, heads)
+        for org, standing, lead in zip(plain.orgs, known, plain.leads, strict=True):
+            answers += asking.of(org, standing, plain.keys, lead=lead, heads=plain.heads)
         return answers[0] if path == CHECK else batch(asking, answers)
 
     def _asker(self, parts: ApiParts, principal: Principal, permission: str | None) -> Asker:
@@ -107,12 +107,13 @@ class QuickLane:
 
 
 class _Plain(NamedTuple):
-    """What a plain body asks, and how the answers about each of its orgs begin."""
+    """What a plain body asks; an answer begins with the org's lead and then the key's head."""
 
     orgs: tuple[OrgId, ...]
     keys: tuple[str, ...]
     permission: str | None
-    heads: tuple[tuple[str, ...], ...]
+    leads: tuple[str, ...]
+    heads: tuple[str, ...]
 
 
 def _again(messages: Iterable[Message], receive: Receive) -> Receive:
@@ -144,7 +145,7 @@ def _read(path: str, body: bytes) -> _Plain | None:
     """The question, when the body has its fields, perhaps a permission, and nothing else."""
     try:
         asked = json.loads(body.decode())
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if type(asked) is not dict:
         return None
@@ -158,7 +159,7 @@ def _read_check(asked: dict[str, Any], permission: str | None) -> _Plain | None:
     org, key = asked["org"], asked["key"]
     if type(org) not in (int, str) or type(key) is not str:
         return None
-    return _Plain((OrgId(str(org)),), (key,), permission, (("{",),))
+    return _Plain((OrgId(str(org)),), (key,), permission, ("{",), ("",))
 
 
 def _read_batch(asked: dict[str, Any], permission: str | None) -> _Plain | None:
@@ -170,8 +171,8 @@ def _read_batch(asked: dict[str, Any], permission: str | None) -> _Plain | None:
     named = tuple(OrgId(str(org)) for org in orgs)
     # Neither an org id nor a key of the catalog, as they are by then, needs escaping.
     shown = [org if org.isdigit() else f'"{org}"' for org in named]
-    heads = tuple(tuple(f'{{"org_id":{org},"key":"{key}",' for key in keys) for org in shown)
-    return _Plain(named, tuple(keys), permission, heads)
+    leads = tuple(f'{{"org_id":{org},' for org in shown)
+    return _Plain(named, tuple(keys), permission, leads, tuple(f'"key":"{key}",' for key in keys))
 
 
 _READ: dict[str, Callable[[dict[str, Any], str | None], _Plain | None]] = {

@@ -156,17 +156,17 @@ def _items(
     asking: Asking, raw: int | str, org: OrgId | Refusal, found: Found, keys: list[str]
 ) -> list[str]:
     known = org if isinstance(org, Refusal) else found[org]
-    if isinstance(known, Known) and not isinstance(org, Refusal):
-        heads = [f"{_head(org_json(org), key)}," for key in keys]
-        return asking.of(org, known, keys, heads)
-    assert isinstance(known, Refusal)
-    error = dumped({"code": known.code, "detail": known.message}).decode()
     shown = raw if isinstance(org, Refusal) else org_json(org)
-    return [f'{_head(shown, key)},"error":{error}}}' for key in keys]
+    lead, heads = f'{{"org_id":{_json_text(shown)},', [f'"key":{_json_text(key)},' for key in keys]
+    if isinstance(known, Known) and not isinstance(org, Refusal):
+        return asking.of(org, known, keys, lead=lead, heads=heads)
+    assert isinstance(known, Refusal)
+    error = _json_text({"code": known.code, "detail": known.message})
+    return [f'{lead}{head}"error":{error}}}' for head in heads]
 
 
-def _head(org: int | str, key: str) -> str:
-    return dumped({"org_id": org, "key": key}).decode()[:-1]
+def _json_text(value: object) -> str:
+    return dumped(value).decode()
 
 
 def _snapshot(parts: ApiParts, org: OrgId, entry: Entry) -> tuple[bytes, str]:
