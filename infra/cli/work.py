@@ -10,9 +10,8 @@ if TYPE_CHECKING:
     from infra.wiring import Parts
 
 T = TypeVar("T")
-_PATIENCE_SECONDS = (
-    10.0  # whoever typed a command rather waits for a busy database than types again
-)
+# Whoever typed a command rather waits for a busy database than types again.
+_PATIENCE_SECONDS = 10.0
 
 
 def over_ledger(work: "Callable[[Parts], Awaitable[T]]") -> T:

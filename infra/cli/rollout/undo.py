@@ -6,11 +6,13 @@ from collections.abc import Iterable, Iterator
 from domain.gating import Gating
 
 REASON = "Why it is taken back"
-_MOST_ORGS = 20  # on one line; who forced more has them in a file
+_MOST_ORGS = 20  # on one line; who named more has them in a file
 
 
 def undoing(before: Gating, now: Gating) -> list[str]:
-    """The commands that lead from the rules `now` to those `before`; none where there are none."""
+    """The commands that lead from the rules `now` to those `before`; none where they cannot."""
+    if not _can_be_typed(before, now):
+        return []
     commands = [*_switched(before, now)]
     if changes := tuple(_changes(before, now)):
         commands.append(("set", *changes))
@@ -19,6 +21,16 @@ def undoing(before: Gating, now: Gating) -> list[str]:
         shlex.join(("entitlements", "rollout", *command, "--reason", REASON))
         for command in commands
     ]
+
+
+def _can_be_typed(before: Gating, now: Gating) -> bool:
+    """Half of a way back is none: `set` takes few orgs, and forces them to enforce alone."""
+    changed = before.exempt_orgs ^ now.exempt_orgs
+    forced = set(before.forced_orgs.items()) ^ set(now.forced_orgs.items())
+    again = before.forced_orgs.keys() & {org for org, _ in forced}
+    return len(changed) + len(forced) <= _MOST_ORGS and all(
+        org not in now.forced_orgs and before.forced_orgs[org] == "enforce" for org in again
+    )
 
 
 def _switched(before: Gating, now: Gating) -> Iterator[tuple[str, ...]]:
@@ -47,6 +59,5 @@ def _modules(before: Gating, now: Gating) -> Iterator[tuple[str, str]]:
 
 
 def _orgs(option: str, orgs: Iterable[str]) -> Iterator[str]:
-    found = sorted(orgs)
-    for org in found if len(found) <= _MOST_ORGS else ():
+    for org in sorted(orgs):
         yield from (option, org)
