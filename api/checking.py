@@ -99,6 +99,7 @@ class Asker:
             permissions=about.permissions,
             role_permissions=columns.catalog.role_permissions,
         )
+        self.rollout_version = gating.version
         self.versions = Versions.of(columns.catalog.version, gating.version)
 
     def at(self, instant: datetime) -> "Asking":

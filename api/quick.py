@@ -99,7 +99,8 @@ class QuickLane:
         """Who asks; it keeps its principal, so that the id is no other's."""
         rows, asks = parts.rows, (id(principal), permission)
         asker = self._askers.get(asks)
-        if asker is None or asker.columns is not rows.columns or asker.gating is not rows.gating:
+        held = asker is not None and asker.columns is rows.columns
+        if asker is None or not held or asker.rollout_version != rows.gating.version:
             if len(self._askers) >= _MOST_ASKERS:
                 self._askers.clear()
             asker = self._askers[asks] = asker_of(parts, principal, permission)

@@ -64,6 +64,19 @@ def test_a_change_is_an_event_with_its_author_and_reason(staff: httpx.Client) ->
     assert newest["data"] == {"share": 2500, "previous": 10000, "overrode": []}
 
 
+def test_who_asks_again_is_answered_by_the_newest_rules(staff: httpx.Client, org: int) -> None:
+    """On the quick lane, too, which remembers who asks but not by what (case 22)."""
+    question = {"org": org, "key": "crm"}
+    codes = [staff.post("/api/v1/check", json=question).json()["code"] for _ in range(3)]
+    assert "gating_off" not in codes
+
+    version = change(staff, "kill").json()["rollout_version"]
+    deadline = time.monotonic() + 5
+    while (found := staff.post("/api/v1/check", json=question).json())["code"] != "gating_off":
+        assert time.monotonic() < deadline
+    assert found["rollout_version"] == version
+
+
 def test_the_history_tells_how_an_org_was_decided(staff: httpx.Client) -> None:
     """Was gating on for org 42 at 14:03, and by which rule?"""
     assert ruled(staff, "42") == "enforce by percentage"

@@ -8,16 +8,14 @@ from psycopg import AsyncConnection
 
 from infra.clock import LedgerClock
 from infra.store.append import Append, Appended
-from infra.store.journal import Journal, Line
+from infra.store.journal import Journal
 from tests.infra.store.world import Connection
 
 
 @asynccontextmanager
-async def started(
-    dial: Callable[[], Awaitable[AsyncConnection]], *, line: type[Line] = Line
-) -> AsyncIterator[Journal]:
+async def started(dial: Callable[[], Awaitable[AsyncConnection]]) -> AsyncIterator[Journal]:
     """A journal that is closed at the end."""
-    journal = Journal(dial, clock=LedgerClock(), line=line)
+    journal = Journal(dial, clock=LedgerClock())
     journal.start()
     try:
         yield journal

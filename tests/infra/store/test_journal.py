@@ -1,7 +1,6 @@
 """The journal: appends that wait at once share a transaction, and no outcome is guessed."""
 
 import asyncio
-from contextlib import suppress
 from functools import partial
 
 import psycopg
@@ -12,7 +11,7 @@ from infra.clock import LedgerClock
 from infra.database import Database
 from infra.store.append import Append, Appended, ViewRows
 from infra.store.connections import connect
-from infra.store.journal import LINES, MOST_AT_ONCE, SHARED_FROM, Journal, Line
+from infra.store.journal import LINES, MOST_AT_ONCE, SHARED_FROM, Journal
 from tests.infra.store.journals import started, together
 from tests.infra.store.world import (
     Connection,
@@ -104,33 +103,6 @@ async def test_very_many_that_wait_at_once_are_shared_out(
 
     batches = app.execute("SELECT count(*) FROM ledger.events GROUP BY xmin::text")
     assert batches.fetchall() == [(SHARED_FROM // LINES,)] * LINES
-
-
-async def no_database() -> psycopg.AsyncConnection:
-    raise AssertionError("nothing is to be dialled here")
-
-
-async def test_callers_who_come_back_at_once_keep_both_lines_at_work() -> None:
-    """Whoever is answered asks again before others are: what is under way must be true by then."""
-    sizes: list[int] = []
-    one_after_another = asyncio.Lock()
-
-    class Quick(Line):
-        async def outcomes(self, appends: list[Append]) -> list[Appended | Exception]:
-            async with one_after_another:
-                sizes.append(len(appends))
-                await asyncio.sleep(0.001)
-            return [Unavailable("Nothing is kept here.")] * len(appends)
-
-    async def caller(journal: Journal) -> None:
-        for n in range(20):
-            with suppress(Unavailable):
-                await journal.append(append(f"org-{n}"))
-
-    async with started(no_database, line=Quick) as journal:
-        await asyncio.gather(*(caller(journal) for _ in range(SHARED_FROM)))
-
-    assert set(sizes) == {SHARED_FROM // LINES}
 
 
 async def test_a_conflict_is_the_outcome_of_its_own_command_alone(
