@@ -18,7 +18,7 @@ from api.ofrep import routes as flags
 from api.ofrep.cors import FlagCors
 from api.ofrep.documents import Failure
 from api.parts import ApiParts
-from api.quick import QUICK_PARTS
+from api.quick import QUICK_LANE, QuickLane
 from api.routes import (
     admin,
     asyncapi,
@@ -62,10 +62,10 @@ def create_app(
     """
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, ApiParts]]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, QuickLane]]:
         async with open_parts() as parts:
             app.state.parts = parts
-            yield {QUICK_PARTS: parts}
+            yield {QUICK_LANE: QuickLane(parts)}
 
     app: FastAPI = FastAPIOffline(  # /docs needs nothing from elsewhere
         title="Entitlements Ledger",

@@ -1,9 +1,9 @@
 """The quick lane: the plain question of a known caller about a known org, answered on the spot.
 
 It stands before everything and knows four routes. Whatever is not plain in any way — a token not
-seen before, an org not in memory, another spelling of a key, a body with more in it, any error at
-all — goes on to the documented route as it came. So the lane checks nothing that the route does
-not, decides nothing for itself, and has no answer but the good ones; tests ask both.
+seen before, an org not in memory, another spelling of a key, a body with more in it — goes on to
+the documented route as it came. So the lane checks nothing that the route does not, decides nothing
+for itself, and has no answer but the good ones; tests ask both.
 """
 
 import json
@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
-
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.checking import Asker, Known
 from api.documents_decisions import MOST_KEYS, MOST_ORGS
@@ -22,62 +20,60 @@ from api.standing import asker_of, known_of
 from api.tokens import LONGEST_TOKEN, Principal
 from domain.ids import OrgId
 
-QUICK_PARTS = "parts"
+QUICK_LANE = "quick_lane"  # in the lifespan's state
 CHECK, _BATCH = "/api/v1/check", "/api/v1/check/batch"
 _ORGS = "/api/v1/orgs/"
 _MAP, _SNAPSHOT = "entitlements", "snapshot"
+_ORGS_TARGET = _ORGS.encode()
 _ROUTE_OF = {made: f"{_ORGS}{{org}}/{made}" for made in (_MAP, _SNAPSHOT)}
 _BEARER = b"Bearer "
 _JSON = (b"content-type", b"application/json")
 _NOT_KEPT = (b"cache-control", b"no-store")
 _ASKED_AGAIN = (b"cache-control", b"private, no-cache")
 _LONGEST_PERMISSION = 200
-_LARGEST = 65_536  # bytes
+LARGEST = 65_536  # bytes of a body
 _REMEMBERED = 4_096  # bytes
 _MOST_ASKERS = 4_096
 
+Header = tuple[bytes, bytes]
 Headers = dict[bytes, bytes]
-Kept = tuple[int, bytes, list[tuple[bytes, bytes]]]
+Answer = tuple[int, list[Header], bytes]
 
 
 class QuickLane:
-    """ASGI middleware, to be put before everything: nothing of it is about what the lane answers.
+    """Answers what it can at once, out of memory; it awaits nothing and raises nothing."""
 
-    Its parts are those that the application has put into the lifespan's state.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, parts: ApiParts) -> None:
+        self._parts = parts
         self._askers: dict[tuple[int, str | None], Asker] = {}
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        state = scope.get("state")
-        parts = state.get(QUICK_PARTS) if state and scope["type"] == "http" else None
-        if parts is not None and not scope["query_string"]:
-            path, method = scope["path"], scope["method"]
-            if method == "POST" and path in _READ:
-                return await self._post(parts, scope, receive, send)
-            if method == "GET" and path.startswith(_ORGS):
-                found = _kept(parts, path, _headers(scope))
-                if found is not None:
-                    return await _answer(send, *found)
-        return await self._app(scope, receive, send)
+    @staticmethod
+    def may_know(method: bytes, target: bytes) -> bool:
+        """Whether a request is one of those to ask about here, by its request line."""
+        if method == b"POST":
+            return target in _ASKED
+        return method == b"GET" and target.startswith(_ORGS_TARGET) and b"?" not in target
 
-    async def _post(self, parts: ApiParts, scope: Scope, receive: Receive, send: Send) -> None:
-        since, headers = parts.traffic.monotonic(), _headers(scope)
-        token = _token(headers)
-        if token is None or not _plain_body(headers):
-            return await self._app(scope, receive, send)
-        messages = [await receive()]
-        while messages[-1].get("more_body", False):
-            messages.append(await receive())
-        body = b"".join([message.get("body", b"") for message in messages])
-        path: str = scope["path"]
+    def answer(
+        self, method: bytes, target: bytes, headers: list[Header], body: bytes
+    ) -> Answer | None:
+        """The answer to a request that was read whole, None where the route has to see it."""
+        # Of several with one name the first counts, as it does on the routes.
+        given = dict(reversed(headers))
+        if method == b"POST":
+            return self._post(_ASKED[target], given, body)
+        return _kept(self._parts, target.decode(), given) if not body else None
+
+    def _post(self, path: str, headers: Headers, body: bytes) -> Answer | None:
+        parts = self._parts
+        since, token = parts.traffic.monotonic(), _token(headers)
+        if token is None or headers.get(b"content-type") != _JSON[1]:
+            return None
         answered = self._answered(parts, token, path, body)
         if answered is None:
-            return await self._app(scope, _again(messages, receive), send)
+            return None
         parts.traffic.answered("POST", path, 200, since=since)
-        return await _answer(send, 200, answered.encode(), [_NOT_KEPT])
+        return _found(answered.encode(), [_NOT_KEPT])
 
     def _answered(self, parts: ApiParts, token: bytes, path: str, body: bytes) -> str | None:
         """The answer to a question, None where it or the caller is not plain."""
@@ -115,24 +111,6 @@ class _Plain(NamedTuple):
     permission: str | None
     leads: tuple[str, ...]
     heads: tuple[str, ...]
-
-
-def _again(messages: Iterable[Message], receive: Receive) -> Receive:
-    """What gives a body that was read to the next who asks."""
-    waiting = iter(messages)
-
-    async def again() -> Message:
-        message = next(waiting, None)
-        return message if message is not None else await receive()
-
-    return again
-
-
-def _plain_body(headers: Headers) -> bool:
-    """Whether a body is said to be JSON, and no larger than a plain question can be."""
-    announced = headers.get(b"content-length", b"")
-    small = announced.isdigit() and int(announced) <= _LARGEST
-    return small and headers.get(b"content-type") == _JSON[1]
 
 
 def _token(headers: Headers) -> bytes | None:
@@ -180,6 +158,7 @@ _READ: dict[str, Callable[[dict[str, Any], str | None], _Plain | None]] = {
     CHECK: _read_check,
     _BATCH: _read_batch,
 }
+_ASKED = {path.encode(): path for path in _READ}
 # The same small bodies come again and again.
 _read_again = lru_cache(maxsize=1024)(_read)
 
@@ -212,7 +191,7 @@ def _known(
     return known
 
 
-def _kept(parts: ApiParts, path: str, headers: Headers) -> Kept | None:
+def _kept(parts: ApiParts, path: str, headers: Headers) -> Answer | None:
     """A map or a snapshot that was made before and still holds."""
     since, at, token = parts.traffic.monotonic(), parts.clock.now(), _token(headers)
     principal = parts.tokens.remembered(token, at) if token is not None else None
@@ -232,18 +211,10 @@ def _kept(parts: ApiParts, path: str, headers: Headers) -> Kept | None:
     named_etag = (b"etag", etag.encode())
     if etag in headers.get(b"if-none-match", b"").decode("latin-1"):
         parts.traffic.answered("GET", _ROUTE_OF[what], 304, since=since)
-        return 304, b"", [named_etag, _ASKED_AGAIN]
+        return 304, [named_etag, _ASKED_AGAIN], b""
     parts.traffic.answered("GET", _ROUTE_OF[what], 200, since=since)
-    return 200, body, [named_etag, _ASKED_AGAIN]
+    return _found(body, [named_etag, _ASKED_AGAIN])
 
 
-def _headers(scope: Scope) -> Headers:
-    """By name; of several with one name the first counts, as it does on the routes."""
-    return dict(reversed(scope["headers"]))
-
-
-async def _answer(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
-    if status == 200:
-        headers = [_JSON, (b"content-length", b"%d" % len(body)), *headers]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+def _found(body: bytes, headers: list[Header]) -> Answer:
+    return 200, [_JSON, (b"content-length", b"%d" % len(body)), *headers], body

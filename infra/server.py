@@ -12,15 +12,12 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.supervisors import Multiprocess
 
 from api.app import create_app
 from api.decided import Decided
-from api.ofrep.events import PATH as FLAG_EVENTS
 from api.parts import ApiParts
-from api.quick import CHECK, QuickLane
-from api.routes.watch import PATH as WATCH
+from api.quick import CHECK
 from api.traffic import Traffic
 from infra import demo as demonstration
 from infra.batches import Batches
@@ -28,6 +25,7 @@ from infra.clock import LedgerClock
 from infra.collector import seldom_collecting
 from infra.database import database, embedded_directory
 from infra.histories import Audit, Histories
+from infra.http_connection import LedgerConnection
 from infra.integrity.keeper import keeping
 from infra.integrity.verifying import Integrity
 from infra.metrics.metrics import Metrics
@@ -79,17 +77,6 @@ def serve(
             uvicorn.Server(config).run(sockets=[taken])
 
 
-class LettingGo(HttpToolsProtocol):
-    """A connection that does not hold up the end: what would go on for ever is cut off."""
-
-    def shutdown(self) -> None:
-        """See `HttpToolsProtocol.shutdown`, which waits for the answer that is being sent."""
-        cycle: RequestResponseCycle | None = self.cycle
-        if cycle is not None and cycle.scope["path"] in (WATCH, FLAG_EVENTS):
-            self.transport.abort()
-        super().shutdown()
-
-
 def worker_app() -> FastAPI:
     """The application of one serving process, configured by its environment."""
     return application(Settings.from_environment())
@@ -114,20 +101,11 @@ def application(settings: Settings) -> FastAPI:
     return create_app(open_parts, test_clock=settings.test_clock)
 
 
-class InFront(uvicorn.Config):
-    """With the quick lane before the application and all that is around it."""
-
-    def load(self) -> None:
-        """See `uvicorn.Config`."""
-        super().load()
-        self.loaded_app = QuickLane(self.loaded_app)
-
-
 def configuration(app: FastAPI | str, **more: Any) -> uvicorn.Config:
     """How every process serves."""
-    return InFront(
+    return uvicorn.Config(
         app,
-        http=LettingGo,
+        http=LedgerConnection,
         access_log=False,
         log_level="warning",
         server_header=False,

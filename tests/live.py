@@ -43,10 +43,14 @@ class LiveServer:
     ) -> None:
         for client in self._clients:
             client.close()
-        self._server.should_exit = True
+        self.end()
         self._thread.join(timeout=30)
         self._socket.close()
         assert not self._thread.is_alive()
+
+    def end(self) -> None:
+        """Tell the server to stop; it finishes what it has begun."""
+        self._server.should_exit = True
 
     def client(self, token: str | None = None) -> httpx.Client:
         """A client with a token, or with none."""

@@ -81,9 +81,12 @@ def hello() -> FastAPI:
 def main(what: str) -> None:
     """Serve until standard input closes."""
     settings = Settings.model_validate_json(sys.stdin.readline())
-    app = hello() if what == HELLO else application(settings)
+    # The yardstick is served by uvicorn as it comes, with its connections and not with ours.
+    config = configuration(application(settings))
+    if what == HELLO:
+        config = uvicorn.Config(hello(), access_log=False, log_level="warning", server_header=False)
     with listening("127.0.0.1", 0) as taken:
-        server = Announcing(configuration(app), port=taken.getsockname()[1])
+        server = Announcing(config, port=taken.getsockname()[1])
 
         def end_with_input() -> None:
             sys.stdin.read()

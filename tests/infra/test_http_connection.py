@@ -1,0 +1,204 @@
+"""What comes over one connection, byte by byte: the quick lane must change nothing of HTTP."""
+
+import json
+import logging
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import closing
+
+import httpx
+import pytest
+
+from api.quick import QuickLane
+from tests.api.calls import command
+from tests.api.conftest import REASON
+from tests.live import LiveServer
+
+pytestmark = pytest.mark.one_server
+
+ORG = 777
+QUESTION = json.dumps({"org": ORG, "key": "crm"}).encode()
+DOCUMENTED = b"application/json; charset=utf-8"  # the quick lane leaves it to the route
+
+
+@pytest.fixture
+def admin(live: LiveServer) -> httpx.Client:
+    """A super admin; the org has CRM, and is in memory."""
+    client = live.as_role("super_admin", sub="root")
+    body = {"id": ORG, "name": "Seven", "reason": REASON}
+    if client.post("/api/v1/admin/orgs", json=body).status_code == 201:
+        command(client, ORG, "grant", key="crm")
+    for _ in range(2):
+        assert client.post("/api/v1/check", content=QUESTION).status_code == 200
+        assert client.get(f"/api/v1/orgs/{ORG}/entitlements").status_code == 200
+    return client
+
+
+@pytest.fixture
+def wire(live: LiveServer, admin: httpx.Client) -> Iterator[socket.socket]:
+    """A connection without a client library."""
+    with closing(connected(live)) as wire:
+        yield wire
+
+
+def connected(live: LiveServer) -> socket.socket:
+    """A connection to a server."""
+    host, _, port = live.address.removeprefix("http://").partition(":")
+    return socket.create_connection((host, int(port)), timeout=10)
+
+
+def check(admin: httpx.Client, *more: bytes, kind: bytes = b"application/json") -> bytes:
+    """A question as bytes."""
+    return b"\r\n".join(
+        (
+            b"POST /api/v1/check HTTP/1.1",
+            b"Host: ledger",
+            b"Authorization: " + admin.headers["authorization"].encode(),
+            b"Content-Type: " + kind,
+            b"Content-Length: %d" % len(QUESTION),
+            *more,
+            b"",
+            QUESTION,
+        )
+    )
+
+
+def whole_map(admin: httpx.Client) -> bytes:
+    """A question for all of an org's entitlements."""
+    bearer = admin.headers["authorization"]
+    return (
+        f"GET /api/v1/orgs/{ORG}/entitlements HTTP/1.1\r\nHost: ledger\r\n"
+        f"Authorization: {bearer}\r\n\r\n"
+    ).encode()
+
+
+def read(wire: socket.socket, answers: int) -> list[tuple[bytes, bytes]]:
+    """So many answers, each its head and its body."""
+    held, found = b"", []
+    while len(found) < answers:
+        head, whole, rest = held.partition(b"\r\n\r\n")
+        fields = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:])
+        length = int(fields.get(b"content-length", 0))
+        if whole and len(rest) >= length:
+            found.append((head, rest[:length]))
+            held = rest[length:]
+            continue
+        more = wire.recv(65_536)
+        assert more, f"the connection ended with {held!r} after {len(found)} answers"
+        held += more
+    assert not held
+    return found
+
+
+def is_quick(head: bytes) -> bool:
+    """Whether an answer is the quick lane's: the lanes set their headers in another order."""
+    return 0 < head.find(b"content-type") < head.find(b"cache-control")
+
+
+@pytest.mark.parametrize("size", [1, 7, 200])
+def test_a_question_in_pieces_is_answered_as_any_other(
+    wire: socket.socket, admin: httpx.Client, size: int
+) -> None:
+    asked = check(admin)
+    wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for place in range(0, len(asked), size):
+        wire.sendall(asked[place : place + size])
+    [(head, body)] = read(wire, 1)
+    assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert is_quick(head)
+    assert b"\r\ndate: " in head
+    assert json.loads(body)["allowed"] is True
+
+
+def test_questions_sent_at_once_are_answered_in_their_order(
+    wire: socket.socket, admin: httpx.Client
+) -> None:
+    """Plain ones overtake none that the route works on."""
+    slow, quick, everything = check(admin, kind=DOCUMENTED), check(admin), whole_map(admin)
+    wire.sendall(quick + everything + slow + quick + everything + slow)
+    answers = read(wire, 6)
+    bodies = [json.loads(body) for _, body in answers]
+    assert ["allowed" in body for body in bodies] == [True, False, True, True, False, True]
+    assert all(head.startswith(b"HTTP/1.1 200 OK\r\n") for head, _ in answers)
+    assert is_quick(answers[0][0])
+    assert not is_quick(answers[2][0])
+
+
+def test_a_connection_goes_on_and_is_closed_when_that_was_asked_for(
+    wire: socket.socket, admin: httpx.Client
+) -> None:
+    for _ in range(3):
+        wire.sendall(check(admin))
+        assert is_quick(read(wire, 1)[0][0])
+    wire.sendall(check(admin, b"Connection: close"))
+    [(head, _)] = read(wire, 1)
+    assert b"connection: close" in head
+    assert wire.recv(1) == b""
+
+
+def test_who_asks_whether_to_go_on_is_told_so_first(
+    wire: socket.socket, admin: httpx.Client
+) -> None:
+    asked = check(admin, b"Expect: 100-continue")
+    wire.sendall(asked.removesuffix(QUESTION))
+    assert wire.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    wire.sendall(QUESTION)
+    [(_, body)] = read(wire, 1)
+    assert json.loads(body)["allowed"] is True
+
+
+def test_a_body_where_none_belongs_is_left_to_the_route(
+    wire: socket.socket, admin: httpx.Client
+) -> None:
+    """And is no request of its own, whatever it looks like."""
+    asked = whole_map(admin).removesuffix(b"\r\n")
+    wire.sendall(asked + b"Content-Length: %d\r\n\r\n" % len(asked) + asked)
+    wire.sendall(check(admin))
+    _, (_, body) = read(wire, 2)
+    assert json.loads(body)["allowed"] is True
+
+
+def test_what_the_lane_fails_at_the_route_answers(
+    wire: socket.socket,
+    admin: httpx.Client,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail(*given: object) -> None:
+        raise RuntimeError("something is broken in the lane")
+
+    monkeypatch.setattr(QuickLane, "answer", fail)
+    with caplog.at_level(logging.ERROR, logger="entitlements.http"):
+        wire.sendall(check(admin))
+        [(head, body)] = read(wire, 1)
+    assert not is_quick(head)
+    assert json.loads(body)["allowed"] is True
+    assert "something is broken in the lane" in caplog.text
+
+
+@pytest.mark.usefixtures("admin")
+def test_a_question_that_is_being_read_is_answered_before_the_end(live: LiveServer) -> None:
+    """A server that is told to stop waits for the rest of what was begun."""
+    with LiveServer(live.settings) as ending:
+        admin = ending.as_role("super_admin", sub="root")
+        asked = check(admin)
+        assert admin.post("/api/v1/check", content=QUESTION).status_code == 200
+        with closing(connected(ending)) as wire:
+            wire.sendall(asked[:-5])
+            time.sleep(0.3)
+            ending.end()
+            time.sleep(0.5)
+            wire.sendall(asked[-5:])
+            [(head, body)] = read(wire, 1)
+    assert b"connection: close" in head
+    assert json.loads(body)["allowed"] is True
+
+
+def test_a_connection_that_is_not_used_is_closed(wire: socket.socket, admin: httpx.Client) -> None:
+    """After the quick lane as after any other answer: uvicorn's keep-alive, five seconds."""
+    wire.sendall(check(admin))
+    read(wire, 1)
+    since = time.monotonic()
+    assert wire.recv(1) == b""
+    assert time.monotonic() - since > 1
