@@ -53,6 +53,27 @@ class Watched(AsyncConnection[TupleRow]):
                 wire.shutdown(socket.SHUT_RDWR)
 
 
+class Pool(AsyncConnectionPool[AsyncConnection[TupleRow]]):
+    """A pool in whose queue nobody overhears that he is to end.
+
+    It waits by `asyncio.wait_for`, which before Python 3.12 forgets a cancellation that arrives
+    together with what is waited for; the task would go on for ever, and a server with it.
+    """
+
+    async def getconn(
+        self,
+        timeout: float | None = None,  # noqa: ASYNC109 - as the pool has it
+    ) -> AsyncConnection[TupleRow]:
+        """See `AsyncConnectionPool.getconn`."""
+        task = asyncio.current_task()
+        told = task.cancelling() if task is not None else 0
+        connection = await super().getconn(timeout)
+        if task is not None and task.cancelling() > told:
+            await self.putconn(connection)
+            raise asyncio.CancelledError
+        return connection
+
+
 async def connect(url: str, *, limits: bool = True) -> AsyncConnection:
     """An autocommit connection as the application's role.
 
@@ -92,7 +113,7 @@ def reading_pool(
         await connection.set_autocommit(True)
         await prepare(connection)
 
-    return AsyncConnectionPool(
+    return Pool(
         url,
         connection_class=Watched,
         kwargs={"connect_timeout": CONNECT_SECONDS},

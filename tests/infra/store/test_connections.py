@@ -1,5 +1,6 @@
 """Connections: as the application's role, under its time-outs, and to a server that is safe."""
 
+import asyncio
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import AsyncConnection, sql
+from psycopg_pool import AsyncConnectionPool
 
 from infra.database import Database
 from infra.postgres.binaries import find
@@ -82,6 +84,28 @@ async def test_connections_of_the_reading_pool_have_them_too(
         assert row == ("ledger_app",)
         assert connection.autocommit
         assert await shown(connection, *time_outs) == time_outs
+
+
+@pytest.mark.anyio
+async def test_who_waits_for_a_connection_can_be_ended(database: Database) -> None:
+    """Whenever: also in the instant in which one is handed over, which is nobody's loss."""
+
+    async def read_on(pool: AsyncConnectionPool) -> None:
+        while True:
+            async with pool.connection() as connection:
+                await connection.execute("SELECT 1")
+            await asyncio.sleep(0)
+
+    async with reading_pool(database.app_url, size=1) as pool:
+        for turn in range(15):
+            readers = [asyncio.create_task(read_on(pool)) for _ in range(3)]
+            await asyncio.sleep(turn % 7 / 3_000)
+            for reader in readers:
+                reader.cancel()
+            _, going_on = await asyncio.wait(readers, timeout=10)
+            assert not going_on
+        async with pool.connection() as connection:
+            await connection.execute("SELECT 1")
 
 
 def test_the_role_itself_has_them_whatever_program_logs_in(
