@@ -46,7 +46,7 @@ class Unforgetting(Org):
 
     def _lift(self, block_id: str, *, at: datetime) -> None:
         if block_id in self.blocks:
-            self.blocks[block_id] = replace(self.blocks[block_id], ends=at)
+            self.blocks[block_id] = self.blocks[block_id]._replace(ends=at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

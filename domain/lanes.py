@@ -1,9 +1,8 @@
 """The two lanes of an org: grants give access, blocks take it away and always win."""
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 from domain.catalog import Key, module_of
 from domain.instants import covers
@@ -40,8 +39,7 @@ def valid_source(source: str, *, trial: bool = False) -> str:
     return source
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grant:
+class Grant(NamedTuple):
     """Access to `key` in `[starts, ends)` from one source; `ended_by` says what cut it short.
 
     `ends_before` are the ends it had before it was to be cut short later, the first one first: what
@@ -77,8 +75,7 @@ class Grant:
         return self.ends is None or (at < self.ends and self.starts < self.ends)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Block:
+class Block(NamedTuple):
     """No access in `[starts, ends)` to the whole org, a module or a submodule.
 
     `cancelled_end` is the end it had, where that was cancelled.
@@ -114,8 +111,7 @@ class Block:
         return self.scope == "org" or self.key in (key, module_of(key))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UsedTrial:
+class UsedTrial(NamedTuple):
     """That a key has been on trial before; it is never forgotten."""
 
     grant_id: str

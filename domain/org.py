@@ -1,7 +1,6 @@
 """One org: the state its facts add up to, and the only function that adds one to it."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Self, cast
 
@@ -209,7 +208,7 @@ class Org(BaseAggregate[str]):
 
     def _change(self, grant_id: str, **terms: Any) -> None:
         if grant_id in self.grants:
-            self._put(replace(self.grants[grant_id], **terms))
+            self._put(self.grants[grant_id]._replace(**terms))
 
     def _cut(self, fact: GrantEnded) -> None:
         grant = self.grants.get(fact.grant_id)
@@ -225,8 +224,8 @@ class Org(BaseAggregate[str]):
 
     def _take_back(self, fact: ScheduleCancelled) -> None:
         if fact.block_id in self.blocks:
-            block = replace(self.blocks[fact.block_id], starts=fact.starts, ends=fact.ends)
-            self._put(replace(block, cancelled_end=_cancelled_end(fact)))
+            block = self.blocks[fact.block_id]._replace(starts=fact.starts, ends=fact.ends)
+            self._put(block._replace(cancelled_end=_cancelled_end(fact)))
         grant = self.grants.get(fact.grant_id or "")
         if grant is None:
             return

@@ -1,7 +1,6 @@
 """The current entitlements: one row per org, written with every append, byte for byte a fold."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import fields
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, TypeVar
@@ -90,12 +89,12 @@ def _row(entry: Grant | Block | UsedTrial) -> str:
 
 def _form(kind: type[Grant | Block | UsedTrial]) -> tuple[str, Callable[[Any], tuple[Any, ...]]]:
     """A row with a gap for each value, and what takes the values from an entry."""
-    names = [field.name for field in fields(kind) if field.name not in _RARE]
+    names = [name for name in kind._fields if name not in _RARE]
     return template(names), attrgetter(*names)
 
 
 _FORMS = {kind: _form(kind) for kind in (Grant, Block, UsedTrial)}
-_NAMES = {kind: frozenset(field.name for field in fields(kind)) for kind in _FORMS}
+_NAMES = {kind: frozenset(kind._fields) for kind in _FORMS}
 
 
 def _entry(kind: type[E], row: dict[str, Any], newer: set[str]) -> E:

@@ -1,7 +1,6 @@
 """View rows are written piece by piece for speed; the bytes are those of the plain way."""
 
 import json
-from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,7 +26,7 @@ def plain_iso(instant: datetime) -> str:
 
 
 def plain_row(entry: Any) -> dict[str, Any]:
-    row = {field.name: getattr(entry, field.name) for field in fields(entry)}
+    row: dict[str, Any] = entry._asdict()
     common = {name: value for name, value in row.items() if name not in RARE}
     return common | {name: row[name] for name in RARE if row.get(name)}
 
