@@ -16,6 +16,7 @@ from eventsourcing.persistence import ApplicationRecorder, StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
 from psycopg.conninfo import conninfo_to_dict
 
+from domain.bypass import BYPASS_USES_STREAM
 from infra.clock import LedgerClock
 from infra.database import Database
 from infra.store.connections import connect
@@ -134,6 +135,32 @@ async def test_no_event_is_missed_while_many_write(
         assert await reading == rows
     finally:
         await feed.close()
+
+
+async def test_of_uses_of_the_bypass_only_the_last_is_told(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thousands a second that nobody holds anything of; what stands between them is told."""
+    monkeypatch.setattr("projections.feed._PAGE", 2)
+    heard, uses = Heard(), str(BYPASS_USES_STREAM)
+    feed = Feed(partial(connect, database.app_url), subscriber=heard, monotonic=time.monotonic)
+    with psycopg.connect(database.app_url, autocommit=True) as connection:
+        await feed.start()
+        try:
+            call(
+                connection,
+                append(uses, expected=None, events=5),
+                append("org-1", events=3),
+                append(uses, expected=None, events=5),
+            )
+            await until(lambda: feed.position == 13)
+            assert heard.told == [*((6 + n, "org-1", 1 + n) for n in range(3)), (13, uses, 10)]
+
+            call(connection, append("org-2"))
+            await until(lambda: feed.position == 14)
+            assert heard.told[4:] == [(14, "org-2", 1)]
+        finally:
+            await feed.close()
 
 
 async def test_two_writers_of_one_org_get_one_version_each(database: Database) -> None:
