@@ -82,6 +82,13 @@ def create_app(
     app.add_middleware(Counted)
     app.add_middleware(RequestIds)
     app.add_middleware(FlagCors)
+    # What is asked most comes first: each request goes along the routes until one is its own.
+    app.include_router(
+        decisions.router, responses=documented(Problem, 400, 401, 403, 404, 409, 413, 422, 503)
+    )
+    app.include_router(
+        bypass.router, responses=documented(Problem, 400, 401, 403, 404, 409, 413, 422, 503)
+    )
     for seed in (entitlements, categories, directory, admin):
         app.include_router(seed.router, responses=documented(Detail, 400, 401, 403, 404, 422, 503))
     app.include_router(
@@ -100,12 +107,6 @@ def create_app(
     )
     app.include_router(
         rollout_messages.router, responses=documented(Problem, 401, 403, 404, 422, 503)
-    )
-    app.include_router(
-        decisions.router, responses=documented(Problem, 400, 401, 403, 404, 409, 413, 422, 503)
-    )
-    app.include_router(
-        bypass.router, responses=documented(Problem, 400, 401, 403, 404, 409, 413, 422, 503)
     )
     app.include_router(watch.router, responses=documented(Problem, 401, 403, 422, 503))
     app.include_router(refresh.router, responses=documented(Problem, 401, 403, 404, 422, 503))

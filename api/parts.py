@@ -233,7 +233,7 @@ class ApiParts:
     test_clock: TestClock | None = None
 
 
-def parts_of(request: Request) -> ApiParts:
+async def parts_of(request: Request) -> ApiParts:
     """The parts that the application was created with."""
     parts: ApiParts = request.app.state.parts
     return parts
