@@ -56,8 +56,11 @@ def positions(told: Iterator[Event], *, until: int) -> list[int]:
 
 
 def grant(staff: httpx.Client, org: int, key: str = "crm") -> int:
-    """The position of a grant."""
-    return int(command(staff, org, "grant", key=key).json()["positions"][0])
+    """The position of a grant that watchers have been told of, which follows its answer."""
+    place = int(command(staff, org, "grant", key=key).json()["positions"][0])
+    with watching(staff, place - 1) as told:
+        assert first(told, "org")[1] == place
+    return place
 
 
 def test_a_change_is_told_as_it_happens(staff: httpx.Client, org: int) -> None:
