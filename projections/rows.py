@@ -92,12 +92,14 @@ class Rows:
         `key` must be spelt as the catalog spells it; `at` must not be earlier than at the last
         call. This is what decides in process: it reads two dicts and compares two clocks.
         """
-        if at >= self._due or self._monotonic() >= self._lease:
+        due, lease, monotonic, serving, place_of, gating = self._at_hand
+        if at >= due or monotonic() >= lease:
             self._renew(at)
+            serving = self._serving
         try:
-            place = self._place_of[key]
-            mode = self.gating.uniform or self.gating(org, self._module_at[place])
-            return PLAIN[mode][self._serving[org][place]]
+            place = place_of[key]
+            mode = gating.uniform or gating(org, self._module_at[place])
+            return PLAIN[mode][serving[org][place]]
         except KeyError:
             return None
 
@@ -132,6 +134,7 @@ class Rows:
         expires = self._monotonic() + self.ttl_seconds * uniform(0.9, 1.0)  # noqa: S311 - spreads load
         self._buckets.setdefault(int(expires / self._bucket), []).append(org)
         self._lease = min(self._lease, self._next_expiry())
+        self._lay_out()
         if len(self._rows) > MOST_ROWS:
             self._drop_bucket(min(self._buckets))
         return row
@@ -188,6 +191,21 @@ class Rows:
         self._buckets: dict[int, list[OrgId]] = {}
         self._due = _NEVER
         self._lease = float("-inf")
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        """Put what a verdict goes by into one piece, which is read in half the time of its parts.
+
+        To be done whenever one of them becomes another, other than later: that costs a look.
+        """
+        self._at_hand = (
+            self._due,
+            self._lease,
+            self._monotonic,
+            self._serving,
+            self._place_of,
+            self.gating,
+        )
 
     def _turn_to(self, catalog: Catalog) -> None:
         self._columns = Columns(catalog)
@@ -203,10 +221,11 @@ class Rows:
         seconds, until = self._monotonic(), self._heard() + LATEST_SECONDS
         if seconds >= until:
             self._serving, self._lease = {}, float("-inf")
-            return
-        self._expire(seconds)
-        self._serving = self._rows
-        self._lease = min(until, self._next_expiry())
+        else:
+            self._expire(seconds)
+            self._serving = self._rows
+            self._lease = min(until, self._next_expiry())
+        self._lay_out()
 
     def _bound(self, org: OrgId, boundary: datetime | None) -> None:
         if boundary is None:

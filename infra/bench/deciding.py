@@ -32,6 +32,7 @@ _TTL = 86_400.0
 _QUESTIONS = 1_000  # that every engine is asked in a round
 _BASE = "two dict lookups and a clock compare"
 _HOT, _RANDOM = "one org and key, over and over", f"{ORGS:,} orgs at random"
+_THEIRS = f"the {_QUESTIONS:,} questions that every engine is asked"
 _APPLIED, _JUDGED = "one org's change applied", "every key of it judged by itself"
 _RANDOM_TARGET = Target(of="value", sense="at most", bound=0.5)
 _HOT_TARGET = Target(of="ratio", sense="at most", bound=2.5)
@@ -132,6 +133,7 @@ async def decision(ground: Ground) -> list[Figure]:
         _BASE: _sampled(partial(_base, ids, keys, many[:1] * number)),
         _HOT: _sampled(partial(_asked, world.rows, many[:1] * number, at)),
         _RANDOM: _sampled(partial(_asked, world.rows, many[:number], at)),
+        _THEIRS: _sampled(partial(_asked, world.rows, questions * max(1, number // 1_000), at)),
         _JUDGED: _sampled(partial(_judge_all, world, max(20, number // 500))),
         _APPLIED: _sampled(partial(_apply_all, world, max(20, number // 500))),
     }
@@ -141,7 +143,7 @@ async def decision(ground: Ground) -> list[Figure]:
     return [
         taken.duration(_RANDOM, against=_BASE, target=_RANDOM_TARGET),
         taken.duration(_HOT, against=_BASE, target=_HOT_TARGET),
-        *(taken.duration(_RANDOM, against=peer, target=_PEER_TARGET) for peer in peers),
+        *(taken.duration(_THEIRS, against=peer, target=_PEER_TARGET) for peer in peers),
         taken.duration(_APPLIED, against=_JUDGED, target=_APPLIED_TARGET),
         *_memory(world),
         *await _million(world, ground),

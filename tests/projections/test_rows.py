@@ -103,6 +103,17 @@ async def test_a_cached_trial_is_denied_at_the_instant_it_ends(kept: Kept) -> No
     assert kept.rows.not_after(ACME) is None
 
 
+async def test_a_row_that_came_later_ends_at_its_own_boundary(kept: Kept) -> None:
+    """Case 1, with others asked about before, to which nothing happens for a long time."""
+    kept.orgs[AJAX] = org_of(*GRANTED, org_id=AJAX)
+    await kept.rows.get(AJAX)
+    assert kept.rows.verdict(AJAX, CRM, noon) is not None
+    kept.orgs[ACME] = org_of(fact(OrgRegistered), fact(TrialStarted, key=CRM, ends_at=soon))
+    await kept.rows.get(ACME)
+    assert kept.verdict(at=soon - us) == "trial"
+    assert kept.verdict(at=soon) is None
+
+
 async def test_a_cached_denial_is_lifted_at_the_instant_a_grant_starts(kept: Kept) -> None:
     """Case 2."""
     kept.orgs[ACME] = org_of(fact(OrgRegistered), fact(ModuleGranted, key=CRM, starts=soon))
