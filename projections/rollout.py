@@ -73,6 +73,7 @@ class Gates:
     def __init__(self) -> None:
         self.problem: str | None = None
         self.moved: Callable[[Rollout], None] = lambda rollout: None  # it holds from now on
+        self.listeners: list[Callable[[], None]] = []  # hear that other rules hold here
         self._take(Gating())
 
     def __call__(self, org: OrgId, module: Key) -> Mode:
@@ -103,3 +104,5 @@ class Gates:
 
     def _take(self, gating: Gating) -> None:
         self._gating, self.version, self.uniform = gating, gating.version, gating.uniform
+        for hear in self.listeners:
+            hear()

@@ -12,10 +12,11 @@ from datetime import UTC, datetime
 from random import uniform
 
 from domain.catalog import Catalog, Key
-from domain.decision import PLAIN, Gating, Verdict
+from domain.decision import PLAIN, Verdict
 from domain.ids import OrgId
 from domain.rows import Columns
 from projections.feed import LATEST_SECONDS
+from projections.rollout import Gates
 from projections.shelf import Shelf
 from projections.table import Entry, OrgTable
 
@@ -45,7 +46,7 @@ class Rows:
         *,
         table: OrgTable,
         shelf: Shelf,
-        gating: Gating,
+        gating: Gates,
         heard: Callable[[], float],
         ttl_seconds: float,
         now: Callable[[], datetime],
@@ -68,6 +69,7 @@ class Rows:
         self.misses = 0
         self.clear()
         shelf.listeners.append(self._turn_to)
+        gating.listeners.append(self._lay_out)
         table.listeners.append(self)
 
     def __len__(self) -> int:
@@ -92,14 +94,15 @@ class Rows:
         `key` must be spelt as the catalog spells it; `at` must not be earlier than at the last
         call. This is what decides in process: it reads two dicts and compares two clocks.
         """
-        due, lease, monotonic, serving, place_of, gating = self._at_hand
+        due, lease, monotonic, serving, place_of, verdicts = self._at_hand
         if at >= due or monotonic() >= lease:
             self._renew(at)
             serving = self._serving
         try:
+            if verdicts is not None:
+                return verdicts[serving[org][place_of[key]]]
             place = place_of[key]
-            mode = gating.uniform or gating(org, self._module_at[place])
-            return PLAIN[mode][serving[org][place]]
+            return PLAIN[self.gating(org, self._module_at[place])][serving[org][place]]
         except KeyError:
             return None
 
@@ -198,13 +201,14 @@ class Rows:
 
         To be done whenever one of them becomes another, other than later: that costs a look.
         """
+        mode = self.gating.uniform
         self._at_hand = (
             self._due,
             self._lease,
             self._monotonic,
             self._serving,
             self._place_of,
-            self.gating,
+            PLAIN[mode] if mode is not None else None,
         )
 
     def _turn_to(self, catalog: Catalog) -> None:

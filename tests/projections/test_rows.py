@@ -44,10 +44,11 @@ class Kept(World):
         self.shelf = Shelf()
         self.shelf.put(CATALOG)
         self.table._fetch = self.fetch  # noqa: SLF001 - this world's own reads
+        self.gates = Gates()
         self.rows = Rows(
             table=self.table,
             shelf=self.shelf,
-            gating=Gates(),
+            gating=self.gates,
             heard=lambda: self.clock.seconds if self.last_heard is None else self.last_heard,
             ttl_seconds=TTL,
             now=lambda: self.at,
@@ -101,6 +102,16 @@ async def test_a_cached_trial_is_denied_at_the_instant_it_ends(kept: Kept) -> No
     await kept.rows.get(ACME)
     assert kept.verdict() == "trial_expired"
     assert kept.rows.not_after(ACME) is None
+
+
+async def test_a_verdict_goes_by_the_rules_that_hold_now(kept: Kept) -> None:
+    """The switch of this machine, thrown after somebody asked (case 22)."""
+    await kept.rows.get(ACME)
+    for killed in (False, True, False):
+        kept.gates.switch(killed=killed)
+        found = kept.rows.verdict(ACME, HR, noon)
+        assert found is not None
+        assert (found.allowed, found.code) == (killed, "gating_off" if killed else found.code)
 
 
 async def test_a_row_that_came_later_ends_at_its_own_boundary(kept: Kept) -> None:
