@@ -7,6 +7,7 @@ for itself, and has no answer but the good ones; tests ask both.
 """
 
 import json
+import logging
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import lru_cache
@@ -35,6 +36,8 @@ LARGEST = 65_536  # bytes of a body
 _REMEMBERED = 4_096  # bytes
 _MOST_ASKERS = 4_096
 
+log = logging.getLogger("entitlements.http")
+
 Header = tuple[bytes, bytes]
 Headers = dict[bytes, bytes]
 Answer = tuple[int, list[Header], bytes]
@@ -46,6 +49,7 @@ class QuickLane:
     def __init__(self, parts: ApiParts) -> None:
         self._parts = parts
         self._askers: dict[tuple[int, str | None], Asker] = {}
+        self._failed: set[type[Exception]] = set()
 
     @staticmethod
     def may_know(method: bytes, target: bytes) -> bool:
@@ -58,6 +62,17 @@ class QuickLane:
         self, method: bytes, target: bytes, headers: list[Header], body: bytes
     ) -> Answer | None:
         """The answer to a request that was read whole, None where the route has to see it."""
+        try:
+            return self._answer(method, target, headers, body)
+        except Exception as error:
+            if type(error) not in self._failed:  # once, and not for every question
+                self._failed.add(type(error))
+                log.exception("The quick lane failed; the route is asked instead.")
+            return None
+
+    def _answer(
+        self, method: bytes, target: bytes, headers: list[Header], body: bytes
+    ) -> Answer | None:
         # Of several with one name the first counts, as it does on the routes.
         given = dict(reversed(headers))
         if method == b"POST":

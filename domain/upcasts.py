@@ -10,7 +10,10 @@ from typing import Any
 from domain.topics import BY_TOPIC
 
 Upcast = Callable[[dict[str, Any]], dict[str, Any]]
-"""The JSON body of one version made from that of the version before; pure, and never raises."""
+"""The JSON body of one version made from that of the version before: a dictionary of its own.
+
+Pure, and never raises.
+"""
 
 
 class Upcasts:

@@ -1,11 +1,9 @@
 """One connection of a caller: what uvicorn makes of it, the quick lane, and an end in time.
 
-uvicorn makes a scope, a cycle and a task of every request. A plain question needs none of them: it
-is answered where its last byte was read. Everything else, and everything in doubt, goes on to
-uvicorn as if nothing had been asked before.
+uvicorn makes a cycle and a task of every request. A plain question needs neither: it is answered
+where its last byte was read. Everything else, and everything in doubt, goes on to uvicorn as if
+nothing had been asked before.
 """
-
-import logging
 
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
@@ -14,14 +12,12 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 
 from api.ofrep.events import PATH as FLAG_EVENTS
-from api.quick import LARGEST, QUICK_LANE, Answer, QuickLane
+from api.quick import LARGEST, QUICK_LANE, QuickLane
 from api.routes.watch import PATH as WATCH
 
 _ENDLESS = (WATCH, FLAG_EVENTS)
-# With one of these, where a request ends and what is to become of its connection is uvicorn's.
-_NOT_PLAIN = frozenset((b"connection", b"expect", b"transfer-encoding", b"upgrade"))
-
-log = logging.getLogger("entitlements.http")
+# With one of these, where a request ends and what is said before its answer is uvicorn's.
+_NOT_PLAIN = frozenset((b"expect", b"transfer-encoding", b"upgrade"))
 
 
 class LedgerConnection(HttpToolsProtocol):
@@ -32,6 +28,8 @@ class LedgerConnection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """See `HttpToolsProtocol`; a plain request waits for its end."""
+        # One that came along with the request before it found the connection's time running.
+        self._unset_keepalive_if_required()
         method = self.parser.get_method()
         if self._is_plain(method):
             self._asked, self._body = method, b""
@@ -48,9 +46,10 @@ class LedgerConnection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """See `HttpToolsProtocol`; here a plain request is answered."""
         if self._asked is not None:
-            answer = self._answer(self._asked)
+            lane: QuickLane = self.app_state[QUICK_LANE]
+            answer = lane.answer(self._asked, self.url, self.headers, self._body)
             if answer is not None:
-                self._asked = None
+                self._asked, self._body = None, b""
                 self._send(*answer)
                 return
             self._go_on()
@@ -75,7 +74,9 @@ class LedgerConnection(HttpToolsProtocol):
             QuickLane.may_know(method, self.url)
             and (before is None or before.response_complete)
             and self.parser.get_http_version() == "1.1"
+            and self.parser.should_keep_alive()
             and not self.root_path
+            and self.limit_concurrency is None  # or it is for uvicorn to turn somebody away
             and QUICK_LANE in self.app_state
             and not self.flow.write_paused
             and self._is_small()
@@ -86,17 +87,9 @@ class LedgerConnection(HttpToolsProtocol):
         for name, value in self.headers:
             if name == b"content-length":
                 announced = value
-            elif name in _NOT_PLAIN and (name, value.lower()) != (b"connection", b"keep-alive"):
+            elif name in _NOT_PLAIN:
                 return False
         return announced.isdigit() and int(announced) <= LARGEST
-
-    def _answer(self, method: bytes) -> Answer | None:
-        lane: QuickLane = self.app_state[QUICK_LANE]
-        try:
-            return lane.answer(method, self.url, self.headers, self._body)
-        except Exception:
-            log.exception("the quick lane failed; the route is asked instead")
-            return None
 
     def _send(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
         sent = [STATUS_LINE[status]]
@@ -108,7 +101,7 @@ class LedgerConnection(HttpToolsProtocol):
 
     def _go_on(self) -> None:
         """Begin what uvicorn would have begun when the headers were there."""
-        self._asked = None
+        body, self._asked, self._body = self._body, None, b""
         super().on_headers_complete()
-        if self._body:
-            super().on_body(self._body)
+        if body:
+            super().on_body(body)

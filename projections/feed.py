@@ -19,13 +19,14 @@ _PAUSE_SECONDS = 0.2
 _REFRESH = "refresh"  # never rename: processes of two releases tell it to each other
 
 # Nobody holds anything that follows from uses of the bypass, of which there may be thousands a
-# second: they are told of only where one of them ends the log.
+# second: they are told of only where one of them ends a page.
 _POLL = """
     SELECT h.epoch, h.position, clock_timestamp(), e.position, e.stream, e.version
       FROM ledger.head h
-      LEFT JOIN LATERAL (SELECT position, stream, version FROM ledger.events
-                          WHERE position > %s AND (stream <> %s OR position = h.position)
-                          ORDER BY position LIMIT %s) e ON true
+      LEFT JOIN LATERAL (
+           SELECT position, stream, version FROM ledger.events
+            WHERE position > %(after)s AND position <= %(until)s
+              AND (stream <> %(uses)s OR position = least(h.position, %(until)s))) e ON true
      ORDER BY e.position
 """
 
@@ -42,16 +43,16 @@ class Subscriber(Protocol):
         """The database's clock."""
 
     def stream_moved(self, stream: str, *, version: int, position: int) -> None:
-        """A stream got a new event."""
+        """A stream got new events, and is at `version`."""
 
     def start_over(self) -> None:
         """Anything may have changed: the log is of another epoch, or was cut."""
 
 
 class Feed:
-    """Tells a subscriber, in order, of every event after the position it began at.
+    """Tells a subscriber, in order, of the events after the position it began at.
 
-    Of a row of uses of the bypass only the last is told, and only where it ends the log.
+    Of each but those of uses of the bypass, of which it tells where one ends what it has read.
     """
 
     def __init__(
@@ -136,7 +137,8 @@ class Feed:
     async def _poll(self, connection: AsyncConnection) -> None:
         while True:
             started = self._monotonic()
-            asked = (self._position, BYPASS_USES_STREAM, _PAGE)
+            until = self._position + _PAGE  # at most so many, as positions have no gaps
+            asked = {"after": self._position, "until": until, "uses": BYPASS_USES_STREAM}
             cursor = await connection.execute(_POLL, asked, prepare=True)
             rows = await cursor.fetchall()
             epoch, head, now = rows[0][:3]
@@ -149,6 +151,7 @@ class Feed:
                     if position is not None:
                         self._subscriber.stream_moved(stream, version=version, position=position)
                         self._position = position
+                self._position = min(head, until)
             if self._position >= head:
                 self._polled = started
                 return

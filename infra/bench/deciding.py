@@ -129,11 +129,12 @@ async def decision(ground: Ground) -> list[Figure]:
     keys = list(world.catalog.walk())
     many = [(seeded.choice(ids), seeded.choice(keys)) for _ in range(100_000)]
     number = max(1, int(sizes.seconds * len(many)))
+    theirs = questions * max(1, number // _QUESTIONS)
     arms: dict[str, Arm] = {
         _BASE: _sampled(partial(_base, ids, keys, many[:1] * number)),
         _HOT: _sampled(partial(_asked, world.rows, many[:1] * number, at)),
         _RANDOM: _sampled(partial(_asked, world.rows, many[:number], at)),
-        _THEIRS: _sampled(partial(_asked, world.rows, questions * max(1, number // 1_000), at)),
+        _THEIRS: _sampled(partial(_asked, world.rows, theirs, at)),
         _JUDGED: _sampled(partial(_judge_all, world, max(20, number // 500))),
         _APPLIED: _sampled(partial(_apply_all, world, max(20, number // 500))),
     }

@@ -67,7 +67,12 @@ class Pool(AsyncConnectionPool[AsyncConnection[TupleRow]]):
         """See `AsyncConnectionPool.getconn`."""
         task = asyncio.current_task()
         told = task.cancelling() if task is not None else 0
-        connection = await super().getconn(timeout)
+        try:
+            connection = await super().getconn(timeout)
+        except Exception as error:
+            if task is not None and task.cancelling() > told:
+                raise asyncio.CancelledError from error
+            raise
         if task is not None and task.cancelling() > told:
             await self.putconn(connection)
             raise asyncio.CancelledError

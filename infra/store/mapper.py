@@ -17,6 +17,7 @@ from domain.json_text import json_texts, template
 from domain.topics import BY_TOPIC
 from domain.upcasts import UPCASTS, Upcasts
 
+# In a fifth of the time of `UUID(text)`, and as lax about spellings that we never write.
 _uuid = SchemaValidator(core_schema.uuid_schema()).validate_python
 _ENVELOPE = ("originator_id", "originator_version")
 
@@ -130,5 +131,5 @@ def _readers(cls: type[LedgerEvent]) -> tuple[tuple[str, Callable[[str], Any]], 
         if hint in (datetime, datetime | None):
             readers[field] = from_iso
         elif hint is UUID:
-            readers[field] = _uuid  # in a fifth of the time of `UUID(text)`
+            readers[field] = _uuid
     return tuple(readers.items())

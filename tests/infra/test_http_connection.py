@@ -3,6 +3,7 @@
 import json
 import logging
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -48,18 +49,25 @@ def connected(live: LiveServer) -> socket.socket:
     return socket.create_connection((host, int(port)), timeout=10)
 
 
-def check(admin: httpx.Client, *more: bytes, kind: bytes = b"application/json") -> bytes:
+def check(
+    admin: httpx.Client,
+    *more: bytes,
+    kind: bytes = b"application/json",
+    length: bytes = b"Content-Length: %d" % len(QUESTION),
+    body: bytes = QUESTION,
+    version: bytes = b"1.1",
+) -> bytes:
     """A question as bytes."""
     return b"\r\n".join(
         (
-            b"POST /api/v1/check HTTP/1.1",
+            b"POST /api/v1/check HTTP/" + version,
             b"Host: ledger",
             b"Authorization: " + admin.headers["authorization"].encode(),
             b"Content-Type: " + kind,
-            b"Content-Length: %d" % len(QUESTION),
+            length,
             *more,
             b"",
-            QUESTION,
+            body,
         )
     )
 
@@ -75,7 +83,8 @@ def whole_map(admin: httpx.Client) -> bytes:
 
 def read(wire: socket.socket, answers: int) -> list[tuple[bytes, bytes]]:
     """So many answers, each its head and its body."""
-    held, found = b"", []
+    held = b""
+    found: list[tuple[bytes, bytes]] = []
     while len(found) < answers:
         head, whole, rest = held.partition(b"\r\n\r\n")
         fields = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:])
@@ -121,8 +130,63 @@ def test_questions_sent_at_once_are_answered_in_their_order(
     bodies = [json.loads(body) for _, body in answers]
     assert ["allowed" in body for body in bodies] == [True, False, True, True, False, True]
     assert all(head.startswith(b"HTTP/1.1 200 OK\r\n") for head, _ in answers)
-    assert is_quick(answers[0][0])
-    assert not is_quick(answers[2][0])
+    lanes = [is_quick(head) for head, _ in answers if b"etag" not in head]
+    assert lanes == [True, False, False, False]  # what comes behind the route's goes there, too
+
+
+def test_what_came_along_with_a_question_has_all_its_time(
+    wire: socket.socket, admin: httpx.Client
+) -> None:
+    """A connection that is not used is closed after five seconds; this one is."""
+    bearer = admin.headers["authorization"].encode()
+    watch = b"GET /api/v1/watch HTTP/1.1\r\nHost: ledger\r\nAuthorization: " + bearer
+    wire.sendall(check(admin) + watch + b"\r\n\r\n")
+    since, told = time.monotonic(), b""
+    while time.monotonic() - since < 8:
+        piece = wire.recv(65_536)
+        assert piece, "the connection was closed"
+        told += piece
+    assert b'"allowed":true' in told
+    assert b"event: heartbeat" in told
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"length": b"Transfer-Encoding: chunked", "body": b"%x\r\n%b\r\n0\r\n\r\n"},
+        {"length": b"Content-Length: 65537", "body": QUESTION.ljust(65_537)},
+        {"more": b"Upgrade: h2c\r\nConnection: upgrade"},
+        {"more": b"Proxy-Connection: close"},
+        {"version": b"1.0"},
+    ],
+    ids=["chunked", "large", "upgrade", "proxy", "1.0"],
+)
+def test_what_is_not_plain_is_left_to_the_route(
+    wire: socket.socket, admin: httpx.Client, odd: dict[str, bytes]
+) -> None:
+    given = dict(odd)
+    more = [given.pop("more")] if "more" in given else []
+    if "Transfer-Encoding" in str(odd):
+        given["body"] = odd["body"] % (len(QUESTION), QUESTION)
+    wire.sendall(check(admin, *more, **given))
+    [(head, body)] = read(wire, 1)
+    assert not is_quick(head)
+    # uvicorn reads no body after an upgrade that it does not make, so the route misses it.
+    assert json.loads(body).get("allowed", "Upgrade" in str(odd)) is True
+
+
+def test_one_who_does_not_read_is_not_answered_on_and_on(
+    wire: socket.socket, admin: httpx.Client
+) -> None:
+    """What waits for him is bounded; once he reads, every answer comes."""
+    admin.post("/api/v1/admin/orgs", json={"id": 778, "name": "x" * 200, "reason": REASON})
+    asked, times = whole_map(admin), 400
+    sending = threading.Thread(target=wire.sendall, args=(asked * times,))
+    sending.start()
+    time.sleep(1)
+    answers = read(wire, times)
+    sending.join(timeout=10)
+    assert {body for _, body in answers} == {answers[0][1]}
 
 
 def test_a_connection_goes_on_and_is_closed_when_that_was_asked_for(
@@ -168,13 +232,14 @@ def test_what_the_lane_fails_at_the_route_answers(
     def fail(*given: object) -> None:
         raise RuntimeError("something is broken in the lane")
 
-    monkeypatch.setattr(QuickLane, "answer", fail)
+    monkeypatch.setattr(QuickLane, "_answer", fail)
     with caplog.at_level(logging.ERROR, logger="entitlements.http"):
-        wire.sendall(check(admin))
-        [(head, body)] = read(wire, 1)
-    assert not is_quick(head)
-    assert json.loads(body)["allowed"] is True
-    assert "something is broken in the lane" in caplog.text
+        for _ in range(2):
+            wire.sendall(check(admin))
+            [(head, body)] = read(wire, 1)
+            assert not is_quick(head)
+            assert json.loads(body)["allowed"] is True
+    assert caplog.text.count("something is broken in the lane") == 2  # the error and its line, once
 
 
 @pytest.mark.usefixtures("admin")
@@ -201,4 +266,4 @@ def test_a_connection_that_is_not_used_is_closed(wire: socket.socket, admin: htt
     read(wire, 1)
     since = time.monotonic()
     assert wire.recv(1) == b""
-    assert time.monotonic() - since > 1
+    assert time.monotonic() - since > 3
