@@ -205,7 +205,7 @@ def flagd(model: Model) -> Ask:
     with tempfile.NamedTemporaryFile("w", suffix=".json", delete=False) as file:
         json.dump({"flags": flags}, file)
     provider = FlagdProvider(resolver_type=ResolverType.FILE, offline_flag_source_path=file.name)
-    api.set_provider(provider)
+    api.set_provider_and_wait(provider)
     client = api.get_client()
 
     def ask(org: str, module: str) -> bool:
