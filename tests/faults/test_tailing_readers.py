@@ -167,6 +167,27 @@ async def test_of_uses_of_the_bypass_only_the_last_of_a_page_is_told(
             await feed.close()
 
 
+async def test_where_an_event_is_missing_the_feed_goes_on(database: Database) -> None:
+    """Somebody cut it out, the last one even; to tell of that is for verification."""
+    heard = Heard()
+    feed = Feed(partial(connect, database.app_url), subscriber=heard, monotonic=time.monotonic)
+    with psycopg.connect(database.owner_url) as owner:
+        await feed.start()
+        try:
+            call(owner, append("org-1", events=2))
+            owner.execute("ALTER TABLE ledger.events DISABLE TRIGGER immutable")
+            owner.execute("DELETE FROM ledger.events WHERE position = 2")
+            owner.execute("ALTER TABLE ledger.events ENABLE ALWAYS TRIGGER immutable")
+            owner.commit()
+            await until(lambda: feed.position == 2)
+            call(owner, append("org-2"))
+            owner.commit()
+            await until(lambda: feed.position == 3)
+            assert heard.told == [(1, "org-1", 1), (3, "org-2", 1)]
+        finally:
+            await feed.close()
+
+
 async def test_two_writers_of_one_org_get_one_version_each(database: Database) -> None:
     """At the same expected version one is appended and the other learns of a conflict."""
     dial = partial(connect, database.app_url)

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import AsyncConnection, sql
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from infra.database import Database
 from infra.postgres.binaries import find
@@ -106,6 +106,20 @@ async def test_who_waits_for_a_connection_can_be_ended(database: Database) -> No
             assert not going_on
         async with pool.connection() as connection:
             await connection.execute("SELECT 1")
+
+
+@pytest.mark.anyio
+async def test_who_is_to_end_does_not_hear_of_a_refusal_instead(database: Database) -> None:
+    """Or he would try again, as those do who wait for the database to come back."""
+    async with reading_pool(database.app_url, size=1) as pool, pool.connection():
+        waiting = asyncio.create_task(pool.getconn())
+        while not pool._waiting:  # noqa: SLF001 - there is no other way to see who waits
+            await asyncio.sleep(0.01)
+        await pool._waiting[0].fail(PoolTimeout("nobody gave one back"))  # noqa: SLF001 - the same
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
 
 
 def test_the_role_itself_has_them_whatever_program_logs_in(
