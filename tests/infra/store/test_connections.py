@@ -16,7 +16,7 @@ from infra.postgres.binaries import find
 from infra.postgres.embedded import EmbeddedPostgres
 from infra.store.connections import UnsafeDatabase, connect, reading_pool, refuse_unsafe
 from tests.infra.postgres.world import eventually, is_over
-from tests.infra.store.world import Connection
+from tests.infra.store.world import Connection, until
 
 OLDER = {
     "lock_timeout": "2s",
@@ -113,8 +113,7 @@ async def test_who_is_to_end_does_not_hear_of_a_refusal_instead(database: Databa
     """Or he would try again, as those do who wait for the database to come back."""
     async with reading_pool(database.app_url, size=1) as pool, pool.connection():
         waiting = asyncio.create_task(pool.getconn())
-        while not pool._waiting:  # noqa: SLF001 - there is no other way to see who waits
-            await asyncio.sleep(0.01)
+        await until(lambda: len(pool._waiting) == 1)  # noqa: SLF001 - who waits is seen nowhere else
         await pool._waiting[0].fail(PoolTimeout("nobody gave one back"))  # noqa: SLF001 - the same
         await asyncio.sleep(0)
         waiting.cancel()
