@@ -59,7 +59,7 @@ class Batches:
         self.dead_letters = 0
 
     def forget(self) -> None:
-        """Another may have published since: nothing is known of the present state of things."""
+        """What was made may not have gone out, and another may have published since."""
         self._known.clear()
         self._snapshots = None
 

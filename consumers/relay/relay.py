@@ -137,6 +137,7 @@ class Relay:
 
     async def _hold(self, cursor: Cursor) -> None:
         """Publish for as long as the relay is ours."""
+        self._batches.forget()  # another may have had it, and what we made last may not be sent
         self._held_until = self._monotonic() + self._lease
         try:
             while True:
@@ -156,7 +157,6 @@ class Relay:
     async def _connect(self, cursor: Cursor) -> Cursor:
         """Connect, and find out whether what was acknowledged is still there."""
         publisher = self._publisher = await self._in_thread(self._open_publisher)
-        self._batches.forget()
         found = await self._in_thread(publisher.inspect, cursor.marks)
         page = await self._log.page(after=cursor.position, most=1)
         if found.lost:

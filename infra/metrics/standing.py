@@ -14,6 +14,7 @@ from domain.instants import from_iso
 from domain.refusals import Refusal
 from infra.metrics.exposing import Gauge
 from infra.store.ledger import Ledger
+from projections.relayed import relayed
 from projections.status import VIEWS, following_views
 from projections.tallies import Count, Values
 from projections.usage import Usage, enabled_orgs
@@ -72,6 +73,7 @@ class Standing:
         async with self._ledger.reading() as connection:
             lags: dict[Values, float] = {(view,): 0.0 for view in VIEWS}
             lags |= {(v.view,): v.lag_seconds for v in await following_views(connection)}
+            relay = await relayed(connection)
             cursor = await connection.execute(_NEXT_WAKE)
             row = await cursor.fetchone()
             await self._usage.catch_up(connection)
@@ -81,6 +83,9 @@ class Standing:
             Gauge("boundary_lag_seconds", "How late boundaries are recorded.", (), {(): late}),
             *counted(self._usage),
         ]
+        if relay is not None:
+            published = {(): relay.lag_seconds}
+            self._told.append(Gauge("relay_lag_seconds", "Age of what Kafka lacks.", (), published))
 
     def _lateness(self, wake: str | None) -> float:
         return max(0.0, (self._now() - from_iso(wake)).total_seconds()) if wake else 0.0

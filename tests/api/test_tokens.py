@@ -46,6 +46,7 @@ REFUSED = {
     "another secret": jwt.encode(CLAIMS, "another secret of the same length!", algorithm="HS256"),
     "another algorithm of the family": jwt.encode(CLAIMS, SECRET * 2, algorithm="HS512"),
     "expired": signed(exp=NOW - timedelta(seconds=1)),
+    "an expiry beyond all numbers": signed(exp=float("inf")),
     "not yet valid": signed(nbf=NOW + timedelta(hours=1)),
     "no expiry": signed(drop="exp"),
     "no audience": signed(drop="aud"),

@@ -33,11 +33,12 @@ def a_relay(
     publisher: type[Publisher] = Publisher,
     log: type[OutgoingLog] = OutgoingLog,
     most_events: int = 500,
+    batches: Batches | None = None,
 ) -> Relay:
     """A relay that was not started."""
     return Relay(
         log(dial or partial(connect, database.app_url), holder=uuid4(), read_fact=read_fact),
-        batches=Batches(topics),
+        batches=batches or Batches(topics),
         open_publisher=partial(publisher, servers, topics, partitions=partitions),
         monotonic=time.monotonic,
         lease_seconds=LEASE_SECONDS,

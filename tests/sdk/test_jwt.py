@@ -57,6 +57,7 @@ def test_no_bearer_token_is_nobody(authorization: str | None) -> None:
     [
         signed(exp=time.time() - 60),
         signed(exp=None),
+        signed(exp=float("inf")),
         signed(iss="another"),
         signed(aud="another"),
         signed(aud=None),

@@ -1,5 +1,6 @@
 """The relay over a real broker: everything, in order, and the state that the ledger has."""
 
+import asyncio
 import json
 from collections import defaultdict
 from random import Random
@@ -15,6 +16,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from consumers import wire
+from consumers.relay.batch import Batch, Batches
 from consumers.topics import Topics
 from domain.commands import GrantAccess
 from domain.ids import OrgId, org_of
@@ -30,10 +32,11 @@ from infra.store.mapper import read_fact
 from infra.wiring import Parts
 from infra.wiring import running as running_ledger
 from projections.orgs import fetch_org
+from projections.outgoing import Page
 from projections.rebuild import rebuild_views
 from projections.snapshot import Snapshots
 from tests.brokers import everything, new_prefix, states
-from tests.consumers.carrying import a_relay, carried, running
+from tests.consumers.carrying import LEASE_SECONDS, a_relay, carried, running
 from tests.infra.store.orders import CRM, order, random_commands, registration
 from tests.infra.store.world import append, call, head, log, until
 
@@ -159,6 +162,52 @@ async def test_what_cannot_be_rendered_is_a_dead_letter_in_its_place(
     assert (dead.key, dead.value) == (b"1", b"no JSON")
     assert wire.read(dead.headers)[wire.SEQUENCE] == "2"
     assert relay.dead_letters == 1
+
+
+class Slow(Batches):
+    """Takes longer over its first states than the relay is held for: another has it by then."""
+
+    slow = True
+
+    async def make(self, page: Page, **values: Any) -> Batch:
+        made = await super().make(page, **values)
+        if self.slow and any(message.topic == self._topics.state for message in made.messages):
+            self.slow = False
+            await asyncio.sleep(2 * LEASE_SECONDS)
+        return made
+
+
+async def test_what_was_made_but_not_sent_is_made_again(
+    parts: Parts, database: Database, kafka: str, topics: Topics
+) -> None:
+    """The relay was lost before it could be sent, and taken again."""
+    await parts.ledger.execute(registration("1", GrantAccess(key=CRM)))
+    relay = a_relay(database, kafka, topics, batches=Slow(topics))
+    async with running(relay):
+        await carried(relay, position=position(database))
+    assert set(folded(kafka, topics)) == {"1"}
+
+
+async def test_who_takes_the_relay_again_goes_by_what_another_has_published(
+    parts: Parts, database: Database, kafka: str, topics: Topics
+) -> None:
+    """The catalog is another by then."""
+    await parts.ledger.execute(registration("1"))
+    slow = Slow(topics)
+    slow.slow = False
+    async with running(first := a_relay(database, kafka, topics, batches=slow)):
+        await carried(first, position=position(database))
+        slow.slow = True
+        async with running(second := a_relay(database, kafka, topics)):
+            await parts.ledger.execute(order("1", GrantAccess(key=CRM)))
+            await until(lambda: second.standing == "publishing")
+            document = dict(_document(database)) | {"longest_trial_days": 33}
+            await parts.ledger.publish_catalog(document, by=order("1").by)
+            await carried(second, position=position(database))
+        await parts.ledger.execute(registration("2"))
+        await carried(first, position=position(database))
+        await until(lambda: set(folded(kafka, topics)) == {"1", "2"})
+    assert {d["catalog_version"] for d in folded(kafka, topics).values()} == {2}
 
 
 async def test_views_rebuilt_publish_nothing(

@@ -2,6 +2,7 @@
 
 import time
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
@@ -56,6 +57,18 @@ async def test_the_orgs_that_may_use_a_module_are_counted(parts: Parts) -> None:
     await parts.ledger.execute(order("1", RevokeAccess(key=HR)))
 
     assert await numbers(standing(parts), "module_enabled_orgs") == {("crm",): 2}
+
+
+async def test_the_relay_is_told_of_once_there_was_one(parts: Parts) -> None:
+    """However many processes are asked, and though none of them need run it."""
+    assert "relay_lag_seconds" not in {told.name for told in await standing(parts).told()}
+
+    async with parts.ledger.reading() as connection:
+        await connection.execute("SELECT * FROM ledger.relay_take(%s, 60)", (uuid4(),))
+        await connection.commit()
+    await parts.ledger.execute(registration("1"))
+
+    assert (await numbers(standing(parts), "relay_lag_seconds"))[()] > 0
 
 
 async def test_a_ledger_that_is_away_is_told_nothing_of(
