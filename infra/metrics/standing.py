@@ -84,7 +84,7 @@ class Standing:
             *counted(self._usage),
         ]
         if relay is not None:
-            published = {(): relay.lag_seconds}
+            published: dict[Values, float] = {(): relay.lag_seconds}
             self._told.append(Gauge("relay_lag_seconds", "Age of what Kafka lacks.", (), published))
 
     def _lateness(self, wake: str | None) -> float:
