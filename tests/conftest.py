@@ -85,6 +85,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Fetch the broker while other tests run, where it has to be fetched at all."""
+    for item in session.items if session.config.getoption("loadgroup", False) else ():
+        assert "@" in item.nodeid, "pytest-xdist does not group the tests of a file"
     fixtures = {name for item in session.items for name in getattr(item, "fixturenames", ())}
     first = os.environ.get("PYTEST_XDIST_WORKER", "gw0") == "gw0"
     if first and fixtures & BROKER and not session.config.option.collectonly:
@@ -155,12 +157,12 @@ def server(request: pytest.FixtureRequest, hold_server: HoldServer) -> EmbeddedP
     return hold_server(request.param)
 
 
-def new_database(server: EmbeddedPostgres) -> Database:
-    """An empty, migrated database of its own."""
+def new_database(server: EmbeddedPostgres, *, like: str = "ledger") -> Database:
+    """A database of its own: empty and migrated, or as another of the server is."""
     name = f"test_{next(_NUMBERS)}"
     with psycopg.connect(other_database(server.owner_url, "postgres"), autocommit=True) as admin:
-        template = sql.SQL("CREATE DATABASE {} TEMPLATE ledger").format(sql.Identifier(name))
-        admin.execute(template)
+        template = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        admin.execute(template.format(sql.Identifier(name), sql.Identifier(like)))
     return Database(
         app_url=other_database(server.app_url, name),
         owner_url=other_database(server.owner_url, name),

@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -81,10 +81,15 @@ def sources(*rooms: str) -> Iterator[Source]:
         for file in sorted((ROOT / room).rglob("*.py")):
             path = file.relative_to(ROOT)
             if not path.is_relative_to(SDK):
-                yield Source(path, file.read_text(encoding="utf-8"))
+                yield _source(path)
 
 
 def sdk_sources() -> Iterator[Source]:
     """Every Python file of the SDK."""
     for file in sorted((ROOT / SDK_PACKAGE).rglob("*.py")):
-        yield Source(file.relative_to(ROOT), file.read_text(encoding="utf-8"))
+        yield _source(file.relative_to(ROOT))
+
+
+@cache  # each is parsed once, however many rules look at it
+def _source(path: Path) -> Source:
+    return Source(path, (ROOT / path).read_text(encoding="utf-8"))

@@ -7,9 +7,12 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from infra.database import Database
+from infra.postgres.embedded import EmbeddedPostgres
 from infra.store.append import CALL
+from tests.conftest import new_database
 from tests.infra.cli.shell import REASON, Shell
 
 
@@ -28,18 +31,24 @@ def execute(database: Database, statement: LiteralString, *values: object) -> No
         connection.execute(statement, [str(value) for value in values])
 
 
-@pytest.fixture
-def orgs(own_shell: Shell) -> list[int]:
-    """Three orgs with some history."""
-    found = [own_shell.new_org() for _ in range(3)]
+@pytest.fixture(scope="module")
+def orgs(shell: Shell) -> list[int]:
+    """Three orgs with some history, in the database that each test has a copy of."""
+    found = [shell.new_org() for _ in range(3)]
     for org in found:
-        own_shell.command(org, "bundle", "apply", bundle="crm_suite")
-        own_shell.command(org, "block", scope="module", key="crm", category="abuse")
-        own_shell.command(org, "revoke", key="crm", scope="all")
+        shell.command(org, "bundle", "apply", bundle="crm_suite")
+        shell.command(org, "block", scope="module", key="crm", category="abuse")
+        shell.command(org, "revoke", key="crm", scope="all")
     return found
 
 
-@pytest.mark.usefixtures("orgs")
+@pytest.fixture
+def database(server: EmbeddedPostgres, module_database: Database, orgs: list[int]) -> Database:
+    """A copy for one test."""
+    like = conninfo_to_dict(module_database.owner_url)["dbname"]
+    return new_database(server, like=str(like))
+
+
 def test_views_that_are_right_stay_as_they_are(own_shell: Shell, database: Database) -> None:
     """Case 26."""
     before = views(database)
@@ -85,7 +94,6 @@ def audit_rows(database: Database) -> list[Any]:
         return connection.execute("SELECT * FROM ledger.audit_entries ORDER BY position").fetchall()
 
 
-@pytest.mark.usefixtures("orgs")
 def test_the_audit_view_is_dropped_and_becomes_what_it_was(
     own_shell: Shell, database: Database
 ) -> None:
@@ -126,7 +134,6 @@ def test_an_event_that_somebody_damaged_keeps_no_other_from_being_found(
     assert shown == [{"text": '{"key": "crm"'}, {"text": "\\xff"}, {}, {"text": "[1]"}]
 
 
-@pytest.mark.usefixtures("orgs")
 def test_the_status_of_the_audit_view_is_its_position_and_its_lag(
     own_shell: Shell, database: Database
 ) -> None:
