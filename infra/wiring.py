@@ -35,7 +35,7 @@ from infra.store.journal import Journal
 from infra.store.ledger import Ledger, Reading
 from infra.store.steering import Steering
 from infra.switch import Switch, switch_file
-from projections.audit import follow_audit
+from projections.audit import FOLLOW_AT_ONCE, follow_audit
 from projections.feed import Feed
 from projections.follower import Follower
 from projections.orgs import fetch_org
@@ -148,7 +148,7 @@ async def running(
     )
     watch = Watch(place=lambda: (feed.epoch, feed.position), current=feed.current)
     ears.table, ears.watch = table, watch
-    follower = Follower(dial, follow=follow_audit, view="audit")
+    follower = Follower(dial, follow=follow_audit, full=FOLLOW_AT_ONCE, view="audit")
     tallies = Tallies()
     journal = Journal(dial, clock=clock, took=appends(tallies))
     ledger = Ledger(journal=journal, table=table, shelf=shelf, clock=clock, pool=pool)

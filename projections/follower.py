@@ -18,16 +18,27 @@ Follow = Callable[[AsyncConnection], Awaitable[int]]
 
 
 class Follower:
-    """One view, brought on in batches until nothing is left, then again at every wake-up.
+    """One view, brought on in batches until the end, then again at every wake-up.
 
     Several processes may run one for the same view: whoever holds its cursor does the work.
+
+    Args:
+        follow: brings the view on by a batch and says by how many events.
+        full: how many a batch has that may not have come to the end. What comes meanwhile waits for
+            the next wake-up: a few at a time cost several times as much as many at once.
     """
 
     def __init__(
-        self, connect: Callable[[], Awaitable[AsyncConnection]], *, follow: Follow, view: str
+        self,
+        connect: Callable[[], Awaitable[AsyncConnection]],
+        *,
+        follow: Follow,
+        full: int,
+        view: str,
     ) -> None:
         self._connect = connect
         self._follow = follow
+        self._full = full
         self._view = view
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -53,7 +64,7 @@ class Follower:
             while True:
                 try:
                     connection = connection or await self._connect()
-                    while await self._follow(connection):
+                    while await self._follow(connection) >= self._full:
                         pass
                 except psycopg.Error:
                     if connection is not None:

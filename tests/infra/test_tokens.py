@@ -108,7 +108,11 @@ def test_a_key_of_another_kind_is_refused_at_the_start(pem: Path, other: str) ->
         verifying(Settings(jwt_public_key_file=pem))
 
 
-@pytest.mark.parametrize("content", [None, b"", b"not a key", private_pem(KINDS["EC"][0])])
+@pytest.mark.parametrize(
+    "content",
+    [None, b"", b"not a key", private_pem(KINDS["EC"][0])],
+    ids=["no file", "empty", "no key", "private"],
+)
 def test_a_file_that_holds_no_public_key_is_refused_at_the_start(
     pem: Path, content: bytes | None
 ) -> None:

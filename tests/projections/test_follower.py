@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from projections.follower import Follower
+from projections.follower import LOOK_SECONDS, Follower
 
 pytestmark = pytest.mark.anyio
 
 
 @asynccontextmanager
-async def following(follow: Any) -> AsyncIterator[Follower]:
+async def following(follow: Any, *, full: int = 500) -> AsyncIterator[Follower]:
     """A follower over a connection that nothing is asked of."""
 
     class Connection:
@@ -23,7 +23,7 @@ async def following(follow: Any) -> AsyncIterator[Follower]:
     async def connect() -> Any:
         return Connection()
 
-    follower = Follower(connect, follow=follow, view="a view")
+    follower = Follower(connect, follow=follow, full=full, view="a view")
     follower.start()
     try:
         yield follower
@@ -49,3 +49,20 @@ async def test_an_error_nobody_thought_of_is_told_and_the_view_goes_on(
         async with asyncio.timeout(30):
             await followed.wait()
     assert "a view does not follow" in caplog.text
+
+
+async def test_what_comes_while_a_batch_is_written_waits_for_the_next() -> None:
+    """After a batch that was not full there is a rest, as long as nobody says that more has come."""
+    sizes, batches = [2, 2, 1, 2, 1], list[int]()
+
+    async def follow(connection: Any) -> int:
+        await asyncio.sleep(0)
+        batches.append(sizes[len(batches) % len(sizes)])
+        return batches[-1]
+
+    async with following(follow, full=2) as follower:
+        await asyncio.sleep(LOOK_SECONDS / 4)
+        assert batches == [2, 2, 1]
+        follower.wake()
+        await asyncio.sleep(LOOK_SECONDS / 4)
+        assert batches == [2, 2, 1, 2, 1]
