@@ -25,7 +25,7 @@ run: venv ## serve the demo on http://127.0.0.1:8000 (PORT=8000 KAFKA=1)
 	@exec .venv/bin/entitlements serve --demo --host 127.0.0.1 --port '$(PORT)' $(if $(KAFKA),--kafka)
 
 test: venv ## every test (JOBS=4 at a time)
-	@.venv/bin/python -m pytest -n '$(JOBS)' --dist loadgroup
+	@.venv/bin/python -m pytest -n '$(JOBS)' --dist loadgroup --no-loadscope-reorder
 
 soak: venv ## the long lane: every fault as often as promised, some hours (SOAK=10: a tenth)
 	@.venv/bin/python -m pytest --timeout 0 -m soak --soak '$(SOAK)'

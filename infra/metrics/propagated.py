@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from projections.tallies import LASTING, Tallies
 
+DEAD_LETTERS = "dead_letters_total"
+
 
 def invalidations(tallies: Tallies) -> Callable[[float], None]:
     """What hears how long after its commit a change was told to the caches of this process."""
@@ -15,7 +17,5 @@ def invalidations(tallies: Tallies) -> Callable[[float], None]:
 
 def dead_letters(tallies: Tallies) -> Callable[[int], None]:
     """What hears of records that a relay could only write down as dead letters."""
-    count = tallies.count(
-        "dead_letters_total", "Records that could not be published as they should be."
-    )
+    count = tallies.count(DEAD_LETTERS, "Records that could not be published as they should be.")
     return lambda number: count.add(by=number)

@@ -52,7 +52,7 @@ async def test_an_error_nobody_thought_of_is_told_and_the_view_goes_on(
 
 
 async def test_what_comes_while_a_batch_is_written_waits_for_the_next() -> None:
-    """After a batch that was not full there is a rest, as long as nobody says that more has come."""
+    """After a batch that was not full there is a rest, until somebody says that more has come."""
     sizes, batches = [2, 2, 1, 2, 1], list[int]()
 
     async def follow(connection: Any) -> int:
