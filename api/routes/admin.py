@@ -83,7 +83,7 @@ class UpdateBody(Body):
                 )
         for sub in self.changes.submodules:
             key = catalog.resolve(f"{sub.module_key}.{sub.submodule_key}")
-            wanted.append(SetSubmodule(key=key, enabled=sub.enabled))
+            wanted.append(SetSubmodule(key=key, enabled=sub.enabled, source=sub.source or "admin"))
         return wanted
 
 

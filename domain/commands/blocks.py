@@ -9,7 +9,7 @@ from domain.commands.base import Command, Context
 from domain.commands.grants import ensure_grant
 from domain.facts import AccessBlocked, AccessUnblocked
 from domain.instants import iso
-from domain.lanes import ADMIN_SOURCE, Block, Category, Scope
+from domain.lanes import ADMIN_SOURCE, Block, Category, Scope, valid_source
 from domain.org import Org
 from domain.refusals import BlockConflict, Unacceptable, UnknownBlock, UnknownKey
 
@@ -97,16 +97,18 @@ class UnblockAccess(Command):
 class SetSubmodule(Command):
     """Switch one submodule on or off for the org; off is an `admin_off` block.
 
-    On lifts that block and, where the submodule's default is off, grants it from `admin`.
+    On lifts that block and, where the submodule's default is off, grants it from `source`.
     """
 
     key: Key
     enabled: bool
+    source: str = ADMIN_SOURCE
 
     def keys(self, org: Org, catalog: Catalog) -> Iterable[Key]:
         return (self.key,)
 
     def decide(self, org: Org, context: Context) -> Sequence[str]:
+        valid_source(self.source)
         if not is_submodule(self.key):
             raise UnknownKey(
                 self.key, nearest=list(context.catalog.module(self.key).by_submodule)[:2]
@@ -126,7 +128,7 @@ class SetSubmodule(Command):
         submodule = context.catalog.submodule(self.key)
         if submodule is not None and not submodule.on_by_default:
             context.grantable(self.key)
-            ensure_grant(org, context, self.key, ADMIN_SOURCE)
+            ensure_grant(org, context, self.key, self.source)
         if org.lanes.own(module_of(self.key), context.now) == 0:
             return [f"'{self.key}' stays disabled until '{module_of(self.key)}' is granted."]
         return ()

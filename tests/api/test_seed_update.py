@@ -88,6 +88,19 @@ def test_an_unknown_key_is_named_and_nothing_is_written(staff: httpx.Client, org
     assert version(staff, org) == 1
 
 
+def test_a_source_of_no_known_form_is_refused_and_nothing_changes(
+    staff: httpx.Client, org: int
+) -> None:
+    """A submodule's, too."""
+    crm = {"module_key": "crm", "status": "enabled"}
+    orders = {"module_key": "crm", "submodule_key": "orders", "enabled": True, "source": "because"}
+    answer = update(staff, org, modules=[crm], submodules=[orders])
+
+    assert answer.status_code == 422
+    assert "because" in answer.json()["detail"]
+    assert status(staff, org, "crm") == "disabled"
+
+
 def test_exempt_modules_are_accepted_and_change_nothing(staff: httpx.Client, org: int) -> None:
     """A front end that sends every module is not turned away over `email`."""
     answer = update(staff, org, modules=[{"module_key": "email", "status": "disabled"}])

@@ -6,7 +6,7 @@ import pytest
 
 from domain.commands import BlockAccess, SetSubmodule
 from domain.facts import AccessBlocked, AccessUnblocked, GrantEnded, ModuleGranted, TrialStarted
-from domain.refusals import UnknownKey
+from domain.refusals import InvalidSource, UnknownKey
 from tests.domain.scenario import Scenario, fact
 from tests.domain.world import CRM, EMAIL, FORECASTS, LEADS, TEMPLATES, day, noon, us
 
@@ -66,6 +66,18 @@ def test_off_by_default_stays_off_until_it_is_switched_on(org: Scenario) -> None
     org.when(SetSubmodule(key=FORECASTS, enabled=True))
     org.then(fact(ModuleGranted, key=FORECASTS, source="admin", ends=None))
     org.then_at(noon, {"crm.forecasts": "enabled"})
+
+
+def test_on_is_granted_from_the_source_that_is_named(org: Scenario) -> None:
+    org.given(fact(ModuleGranted, key=CRM))
+    org.when(SetSubmodule(key=FORECASTS, enabled=True, source="promo:spring"))
+    org.then(fact(ModuleGranted, key=FORECASTS, source="promo:spring", ends=None))
+
+
+def test_a_source_of_no_known_form_is_refused(org: Scenario) -> None:
+    org.given(fact(ModuleGranted, key=CRM))
+    refused = SetSubmodule(key=LEADS, enabled=False, source="because")
+    org.when(refused).then_refused(InvalidSource, "invalid_source", source="because")
 
 
 def test_on_means_from_now_on_also_where_a_grant_is_to_come(org: Scenario) -> None:

@@ -9,6 +9,9 @@ import sys
 import psycopg
 import pytest
 
+from domain.bypass import BYPASS_USES_STREAM
+from infra.carrying import Teller
+from infra.clock import LedgerClock
 from infra.database import Database
 from tests.infra.cli.shell import Shell
 from tests.infra.store.world import head
@@ -62,3 +65,12 @@ def test_what_moves_is_printed_until_interrupted(own_shell: Shell) -> None:
         process.send_signal(signal.SIGINT)
         assert process.stdout.read() == ""
     assert process.returncode == 0
+
+
+def test_of_what_no_cache_holds_nothing_is_told() -> None:
+    """The feed tells of a use of the bypass only where one ends what it has read."""
+    told: list[str] = []
+    teller = Teller(lambda what, facts: told.append(what), clock=LedgerClock())
+    for stream in (BYPASS_USES_STREAM, "org-1", "catalog"):
+        teller.stream_moved(stream, version=2, position=7)
+    assert told == ["org", "catalog"]
