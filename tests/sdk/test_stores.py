@@ -1,6 +1,8 @@
 """A subscriber's file: what was kept is there again, what was torn is not."""
 
+import os
 from pathlib import Path
+from stat import S_ISDIR
 
 import pytest
 
@@ -24,6 +26,23 @@ def test_what_was_kept_is_there_again(path: Path) -> None:
             pass
     kept = Progress(epoch=1, offsets={0: 2}, versions={"b": Version(1, 1, 0)})
     assert FileStore(path).load() == kept
+
+
+def test_what_is_kept_outlasts_a_loss_of_power(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was written anew is on disk before its name is, and the name before anything else."""
+    done: list[str] = []
+
+    def fsync(fd: int) -> None:
+        done.append("names" if S_ISDIR(os.fstat(fd).st_mode) else "content")
+        if done[-1] == "names":
+            assert path.exists()
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    store = FileStore(path)
+    store.load()
+    with store.step(a_step(1)):
+        pass
+    assert done == ["content", "names", "content"]
 
 
 def test_another_epoch_begins_with_nothing(path: Path) -> None:

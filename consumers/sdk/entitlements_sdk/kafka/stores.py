@@ -107,7 +107,19 @@ class FileStore:
             file.flush()
             os.fsync(file.fileno())
         made.replace(self._path)
+        _keep_names(self._path.parent)
         self._lines = 0
+
+
+def _keep_names(directory: Path) -> None:
+    """Have the names in a directory outlast a loss of power, too."""
+    if os.name != "posix":
+        return  # elsewhere a directory cannot be opened
+    held = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(held)
+    finally:
+        os.close(held)
 
 
 def _line(step: Step) -> bytes:
