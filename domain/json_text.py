@@ -48,6 +48,7 @@ class _Writers(dict[type, Callable[[Any], str]]):
 
 _known: dict[type, Callable[[Any], str]] = {
     str: encode_basestring,
+    int: str,
     type(None): lambda _: "null",
     datetime: _instant,
     UUID: _id,

@@ -3,7 +3,6 @@
 The same document is the answer of a route and, with three more fields, a record on Kafka.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -14,9 +13,23 @@ from domain.effective import Lanes
 from domain.gating import Mode
 from domain.ids import OrgId, org_json
 from domain.instants import iso
+from domain.json_text import json_text, json_texts, template
 from domain.org import Org
 from domain.rows import Columns
 
+_HEAD = template(
+    (
+        "org_id",
+        "org_version",
+        "position",
+        "ledger_epoch",
+        "catalog_version",
+        "rollout_version",
+        "evaluated_at",
+        "next_boundary",
+        "gating",
+    )
+)
 _MOST_READY = 512  # rows of which the text is kept, ten kilobytes each
 MODES: tuple[Mode, ...] = ("enforce", "shadow", "off")
 
@@ -72,8 +85,10 @@ class Snapshots:
         self.catalog = catalog
         self._columns = Columns(catalog)
         self._gating = gating
-        self._names = [_json(key) for key in self._columns.keys]
-        self._states = [[f"{name}:{_json(status)}" for status in STATUSES] for name in self._names]
+        self._names = [json_text(key) for key in self._columns.keys]
+        self._states = [
+            [f"{name}:{json_text(status)}" for status in STATUSES] for name in self._names
+        ]
         self._ready: dict[bytes, str] = {}
 
     def document(self, org: Org, *, position: int, epoch: int, at: datetime) -> dict[str, Any]:
@@ -103,18 +118,19 @@ class Snapshots:
         lanes = org.lanes
         row = self._columns.row(lanes, at)
         boundary = lanes.next_boundary(after=at)
-        head = {
-            "org_id": org_json(org.org_id),
-            "org_version": org.version,
-            "position": position,
-            "ledger_epoch": epoch,
-            "catalog_version": self.catalog.version,
-            "rollout_version": self._gating.version,
-            "evaluated_at": iso(at),
-            "next_boundary": iso(boundary) if boundary is not None else None,
-            "gating": gating_of(org.org_id, self._columns, self._gating),
-        }
-        return f"{_json(head)[:-1]},{self._pieces(row)},{_json(more)[1:]}".encode()
+        head = (
+            org_json(org.org_id),
+            org.version,
+            position,
+            epoch,
+            self.catalog.version,
+            self._gating.version,
+            at,
+            boundary,
+            gating_of(org.org_id, self._columns, self._gating),
+        )
+        start = (_HEAD % json_texts(head))[:-1]
+        return f"{start},{self._pieces(row)},{json_text(more)[1:]}".encode()
 
     def changed(self, before: Lanes, now: Lanes, at: datetime) -> list[Key]:
         """The keys whose effective states at `at` are not the same in both."""
@@ -138,7 +154,7 @@ class Snapshots:
         if found is None:
             states = ",".join([piece[cell] for piece, cell in zip(self._states, row, strict=True)])
             denied = [
-                f"{name}:{_json(reason)}"
+                f"{name}:{json_text(reason)}"
                 for name, cell in zip(self._names, row, strict=True)
                 if (reason := REASONS[cell]) is not None
             ]
@@ -147,6 +163,3 @@ class Snapshots:
                 self._ready.clear()
             self._ready[row] = found
         return found
-
-
-_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode

@@ -18,6 +18,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from consumers import wire
+from consumers.codec import speed_up
 from domain.ids import CATALOG_STREAM, OrgId, org_stream
 from domain.instants import from_iso
 from projections.feed import Subscriber
@@ -189,6 +190,7 @@ class Invalidation:
                 self._stopping.wait(_PAUSE_SECONDS)
 
     def _consume(self) -> None:
+        speed_up()
         consumer = KafkaConsumer(
             bootstrap_servers=self._servers,
             enable_auto_commit=False,

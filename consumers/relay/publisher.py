@@ -20,6 +20,7 @@ from kafka.partitioner.default import murmur2
 from kafka.producer.future import FutureRecordMetadata
 
 from consumers import wire
+from consumers.codec import speed_up
 from consumers.relay.records import Message
 from consumers.topics import Topics, ensure_topics
 from projections.outgoing import Marks
@@ -111,6 +112,7 @@ class Publisher:
             TopicMisconfigured: a topic is kept in a way that loses records.
             PublishFailed: the broker cannot be reached.
         """
+        speed_up()
         self._servers = servers
         self._topics = topics
         try:

@@ -17,10 +17,12 @@ from consumers.topics import Topics
 from domain.effective import Lanes
 from domain.ids import OrgId, org_json, org_of
 from domain.instants import iso
+from domain.json_text import json_texts, template
 from domain.org import Org
 from projections.outgoing import Event, State
 from projections.snapshot import Snapshots
 
+_PLACE = template(("org_id", "type", "position", "org_version", "recorded_at"))
 MOST_BYTES = 900_000  # of one record: brokers refuse more than a megabyte
 
 Before = Literal["the same", "unknown"]
@@ -178,14 +180,14 @@ def _body(event: Event) -> Mapping[str, Any]:
 
 def _with_place(event: Event, org: OrgId | None, recorded_at: str) -> bytes:
     """The stored body as it is, with its place put in front."""
-    place = {
-        "org_id": org_json(org) if org is not None else None,
-        "type": event.topic,
-        "position": event.position,
-        "org_version": event.version if org is not None else None,
-        "recorded_at": recorded_at,
-    }
-    start = _written(place)[:-1]
+    place = (
+        org_json(org) if org is not None else None,
+        event.topic,
+        event.position,
+        event.version if org is not None else None,
+        recorded_at,
+    )
+    start = (_PLACE % json_texts(place))[:-1].encode()
     rest = event.body.lstrip()[1:]
     return start + (b"," if rest.strip() != b"}" else b"") + rest
 

@@ -12,6 +12,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError, OffsetOutOfRangeError
 
 from entitlements_sdk.kafka.news import Record
+from entitlements_sdk.kafka.sums import sum_in_c
 
 STATE_TOPIC = "entitlements.state.v1"
 WAIT_MS = 500  # a waiting fetch is woken by the broker, so this costs no time
@@ -40,6 +41,7 @@ class Topic:
     """
 
     def __init__(self, servers: str, *, prefix: str, options: Mapping[str, Any]) -> None:
+        sum_in_c()
         self._name = prefix + STATE_TOPIC
         settings: dict[str, Any] = {
             "fetch_max_wait_ms": WAIT_MS,
