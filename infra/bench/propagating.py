@@ -23,6 +23,7 @@ from domain.orders import Order
 from infra.bench import samples
 from infra.bench.figures import Figure, Target
 from infra.bench.ground import Ground
+from infra.bench.hearing import HEARING, WITHOUT, workers
 from infra.bench.rounds import Sample, arm, in_turns, require
 from infra.bench.taken import Taken
 from infra.bench.threads import in_thread
@@ -44,6 +45,8 @@ _CATCH_UP = "relay catches up, states included"
 _BARE = "kafka-python's producer alone"
 _BUSY = "idle relay and consumer, CPU"
 _IDLE = "nothing, CPU"
+_CATCH_UP_TARGET = Target(of="value", sense="at least", bound=10_000.0)
+_HEARING_TARGET = Target(of="ratio", sense="at least", bound=0.95)
 
 
 class Stamps:
@@ -267,6 +270,8 @@ async def propagate(ground: Ground) -> list[Figure]:
             }
             rounds = sizes.few_rounds
             taken = await in_turns(arms, rounds=rounds, told=ground.told)
+        async with workers(ground, broker.address) as arms:
+            taken |= await in_turns(arms, rounds=sizes.rounds, told=ground.told)
     taken |= {leg: found[-rounds:] for leg, found in legs.items()}
     return _figures(taken)
 
@@ -287,8 +292,9 @@ def _figures(taken: dict[str, list[Sample]]) -> list[Figure]:
         *(figures.latency(leg, 50, against=_KAFKA) for leg in _LEGS),
         *(figures.latency(leg, 99, against=_KAFKA) for leg in _LEGS),
         figures.latency(_POSTGRES, 99, against=_KAFKA, target=at_most(bound=25.0)),
-        figures.rate(_CATCH_UP, against=_BARE, unit="events/s"),
+        figures.rate(_CATCH_UP, against=_BARE, unit="events/s", target=_CATCH_UP_TARGET),
         _idle(taken[_BUSY], taken[_IDLE]),
+        figures.rate(HEARING, against=WITHOUT, unit="requests/s", target=_HEARING_TARGET),
     ]
 
 
