@@ -24,8 +24,8 @@ class Follower:
 
     Args:
         follow: brings the view on by a batch and says by how many events.
-        full: how many a batch has that may not have come to the end. What comes meanwhile waits for
-            the next wake-up: a few at a time cost several times as much as many at once.
+        full: how many a batch has that may not have come to the end. What comes meanwhile goes with
+            the next wake-up: a few at a time cost more than many at once.
     """
 
     def __init__(

@@ -274,6 +274,11 @@ def _decider(
     verdicts: Sequence[Verdict] = ()
 
     def verdict(org: OrgId, key: str, at: datetime) -> Verdict | None:
+        """Whether the entitlements let an org use a key; None where that is not known here.
+
+        `key` must be spelt as the catalog spells it; `at` must not be earlier than at the last
+        call. This is what decides in process: it reads two dicts and compares two clocks.
+        """
         if at >= due or monotonic() >= lease:
             renew(at)
         try:

@@ -25,6 +25,7 @@ from domain.catalog import Catalog
 from domain.commands import Command, SetStatus, SetSubmodule
 from domain.commands.status import Status
 from domain.ids import OrgId
+from domain.lanes import ADMIN_SOURCE
 from domain.orders import Answer, Order
 from domain.org import Org
 from projections.table import Judged
@@ -78,12 +79,14 @@ class UpdateBody(Body):
                         key=key,
                         status=change.status,
                         trial_ends=change.trial_expires_at,
-                        source=change.source or "admin",
+                        source=change.source or ADMIN_SOURCE,
                     )
                 )
         for sub in self.changes.submodules:
             key = catalog.resolve(f"{sub.module_key}.{sub.submodule_key}")
-            wanted.append(SetSubmodule(key=key, enabled=sub.enabled, source=sub.source or "admin"))
+            wanted.append(
+                SetSubmodule(key=key, enabled=sub.enabled, source=sub.source or ADMIN_SOURCE)
+            )
         return wanted
 
 

@@ -45,7 +45,7 @@ class Batches:
     """Makes batches of one ledger, and remembers which state of each org went out last.
 
     Args:
-        died: hears how many dead letters there are in a batch that has some.
+        died: hears how many dead letters were in a batch that had some.
     """
 
     def __init__(
@@ -62,6 +62,15 @@ class Batches:
         """What was made may not have gone out, and another may have published since."""
         self._known.clear()
         self._snapshots = None
+
+    def acknowledged(self, batch: Batch) -> None:
+        """The broker has all of it."""
+        dead = [message for message in batch.messages if message.topic == self._topics.dead_letter]
+        for message in dead:
+            log.error("A dead letter was written: %s", dict(message.headers))
+        self.dead_letters += len(dead)
+        if dead:
+            self._died(len(dead))
 
     def refuse(self, messages: Sequence[Message]) -> None:
         """From now on these become dead letters."""
@@ -92,6 +101,9 @@ class Batches:
         causes = {org: Cause(name, None, None) for org, name in orgs.items()}
         causes |= _causes(page.events)
         states = await log.states(list(causes)) if causes and self._snapshots else []
+        for state in states:
+            if state.org in orgs and self._is_told(state, causes[state.org]):
+                causes[state.org] = Cause(orgs[state.org], None, None)  # all the same
         states = [state for state in states if not self._is_told(state, causes[state.org])]
         befores = await self._befores({s.org: causes[s.org] for s in states}, log)
         if len(page.events) + len(states) <= _FEW:
@@ -145,12 +157,6 @@ class Batches:
         messages += [
             self._state(page, state, causes[state.org], befores[state.org]) for state in states
         ]
-        dead = [m for m in messages if m.topic == self._topics.dead_letter]
-        for message in dead:
-            log.error("A dead letter was written: %s", dict(message.headers))
-        self.dead_letters += len(dead)
-        if dead:
-            self._died(len(dead))
         return messages
 
     def _state(self, page: Page, state: State, cause: Cause, before: Lanes | Before) -> Message:

@@ -107,14 +107,16 @@ class Relay:
     async def _run(self) -> None:
         while True:
             try:
+                held_until = self._monotonic() + self._lease
                 cursor = await self._log.take(seconds=self._lease)
                 if cursor is None:
                     self.standing = "standing by"
                     await asyncio.sleep(BEAT_SECONDS)
                 else:
-                    await self._hold(cursor)
+                    await self._hold(cursor, until=held_until)
             except FenceLost:
                 log.info("Another process has the relay now, or its cursor was moved.")
+                await self._drop_publisher()  # what the broker has by then is to be looked at anew
             except (PublishFailed, TopicMisconfigured, DatabaseRestored, LogAway) as error:
                 await self._wait_after(error)
             except Exception as error:  # whatever it is, what waits is published later
@@ -135,10 +137,10 @@ class Relay:
             log.log(logging.ERROR if self.standing == "held" else logging.WARNING, "%s", error)
         self.problem = str(error)
 
-    async def _hold(self, cursor: Cursor) -> None:
+    async def _hold(self, cursor: Cursor, *, until: float) -> None:
         """Publish for as long as the relay is ours."""
         self._batches.forget()  # another may have had it, and what we made last may not be sent
-        self._held_until = self._monotonic() + self._lease
+        self._held_until = until
         try:
             while True:
                 if self._publisher is None:
@@ -200,9 +202,11 @@ class Relay:
         )
 
     async def _published(self, batch: Batch, cursor: Cursor) -> Cursor:
+        strays: set[OrgId] = set()
         if batch.messages:
-            cursor = await self._send(batch.messages, cursor)
-        for org in batch.orgs:
+            cursor, strays = await self._send(batch.messages, cursor)
+            self._batches.acknowledged(batch)
+        for org in batch.orgs - strays:  # a stray may have come behind what was sent of the org
             self._waiting_orgs.pop(org, None)
         position = batch.position or cursor.position
         republished = batch.republished
@@ -215,10 +219,14 @@ class Relay:
         partitions = await self._in_thread(self._publisher.state_partitions)
         messages = self._batches.heartbeats(page, partitions)
         self._beaten = self._monotonic()
-        return await self._kept(await self._send(messages, cursor))
+        cursor, _ = await self._send(messages, cursor)
+        return await self._kept(cursor)
 
-    async def _send(self, messages: Sequence[Message], cursor: Cursor) -> Cursor:
-        """Send, if the relay is ours still; who is stopped right here is found out by the next."""
+    async def _send(self, messages: Sequence[Message], cursor: Cursor) -> tuple[Cursor, set[OrgId]]:
+        """Send, if the relay is ours still; who is stopped right here is found out by the next.
+
+        Gives the orgs, too, of which somebody else's record was found: they are published again.
+        """
         if self._monotonic() >= self._held_until:
             raise FenceLost
         assert self._publisher is not None
@@ -227,8 +235,9 @@ class Relay:
         except PublishFailed as error:
             self._batches.refuse(error.refused)
             raise
-        self._waiting_orgs |= {OrgId(org): "republished" for org in strays}
-        return cursor._replace(marks=with_marks(cursor.marks, marks))
+        again = {OrgId(org) for org in strays}
+        self._waiting_orgs |= dict.fromkeys(again, "republished")
+        return cursor._replace(marks=with_marks(cursor.marks, marks)), again
 
     async def _kept(self, cursor: Cursor) -> Cursor:
         held_until = self._monotonic() + self._lease

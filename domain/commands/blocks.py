@@ -97,7 +97,8 @@ class UnblockAccess(Command):
 class SetSubmodule(Command):
     """Switch one submodule on or off for the org; off is an `admin_off` block.
 
-    On lifts that block and, where the submodule's default is off, grants it from `source`.
+    On lifts that block and, where the submodule's default is off, grants it from `source`, beside
+    what other sources grant.
     """
 
     key: Key

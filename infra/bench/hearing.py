@@ -20,7 +20,11 @@ _ORG = org_id("100001")
 
 @asynccontextmanager
 async def workers(ground: Ground, servers: str) -> AsyncIterator[dict[str, Arm]]:
-    """Both of them, over a database of their own: its relay is theirs."""
+    """Both of them, over a database of their own: its relay is theirs.
+
+    They run all the time: what the one with Kafka takes while it is asked nothing, under two
+    hundredths of a core, is in the figures of both.
+    """
     where, catalog = ground.new_database(), samples.shipped_catalog()
     async with ground.started(where) as parts:
         await parts.ledger.execute(samples.first_order(_ORG, catalog))

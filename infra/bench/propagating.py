@@ -12,6 +12,7 @@ from uuid import uuid4
 import psycopg
 from kafka import KafkaProducer
 
+from consumers.codec import speed_up
 from consumers.invalidation.invalidation import Invalidation, Listener
 from consumers.relay.batch import Batches
 from consumers.relay.publisher import Place, Publisher
@@ -42,7 +43,7 @@ _KAFKA = f"evicted through Kafka, {PER_SECOND} changes/s"
 _POSTGRES = f"evicted through PostgreSQL alone, {PER_SECOND} changes/s"
 _LEGS = ("commit → relay", "produce", "consume and evict")
 _CATCH_UP = "relay catches up, states included"
-_BARE = "kafka-python's producer alone"
+_BARE = "kafka-python's producer alone, as fast"
 _BUSY = "idle relay and consumer, CPU"
 _IDLE = "nothing, CPU"
 _CATCH_UP_TARGET = Target(of="value", sense="at least", bound=10_000.0)
@@ -208,10 +209,11 @@ class Bench:
         return Sample(head, seconds)
 
     async def producing(self) -> Sample:
-        """As many records of the same size, by the library's producer and nothing else."""
+        """As many records of the same size, by the library's producer and our sums alone."""
         return await in_thread(self._produce, self._parts.feed.position)
 
     def _produce(self, records: int) -> Sample:
+        speed_up()
         topics = self._topics()
         ensure_topics(self._servers, topics, partitions=3, timeout_ms=5_000)
         producer = KafkaProducer(

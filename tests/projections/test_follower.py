@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from projections.follower import LOOK_SECONDS, Follower
+from projections.follower import Follower
+from tests.infra.store.world import until
 
 pytestmark = pytest.mark.anyio
+A_MOMENT = 0.2  # seconds, in which nothing is to happen
 
 
 @asynccontextmanager
@@ -51,8 +53,11 @@ async def test_an_error_nobody_thought_of_is_told_and_the_view_goes_on(
     assert "a view does not follow" in caplog.text
 
 
-async def test_what_comes_while_a_batch_is_written_waits_for_the_next() -> None:
+async def test_what_comes_while_a_batch_is_written_waits_for_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """After a batch that was not full there is a rest, until somebody says that more has come."""
+    monkeypatch.setattr("projections.follower.LOOK_SECONDS", 60.0)
     sizes, batches = [2, 2, 1, 2, 1], list[int]()
 
     async def follow(connection: Any) -> int:
@@ -61,8 +66,10 @@ async def test_what_comes_while_a_batch_is_written_waits_for_the_next() -> None:
         return batches[-1]
 
     async with following(follow, full=2) as follower:
-        await asyncio.sleep(LOOK_SECONDS / 4)
+        await until(lambda: len(batches) >= 3)
+        await asyncio.sleep(A_MOMENT)
         assert batches == [2, 2, 1]
         follower.wake()
-        await asyncio.sleep(LOOK_SECONDS / 4)
+        await until(lambda: len(batches) >= 5)
+        await asyncio.sleep(A_MOMENT)
         assert batches == [2, 2, 1, 2, 1]

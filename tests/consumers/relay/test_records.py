@@ -14,7 +14,7 @@ from domain.catalog_document import read_catalog
 from domain.effective import Lanes
 from domain.facts import GrantEnded, ModuleGranted, OrgRegistered
 from domain.gating import Gating
-from domain.ids import OrgId
+from domain.ids import OrgId, org_stream
 from domain.org import Org
 from infra.catalog import default_document
 from projections import current
@@ -107,7 +107,10 @@ def test_an_event_that_belongs_to_no_org_has_its_stream_for_a_key() -> None:
     message, sent = rendered(event(b"{}", stream="catalog"))
     assert message.key == b"catalog"
     assert "ce_subject" not in sent
-    assert json.loads(message.value or b"")["org_id"] is None
+    assert message.value == (
+        b'{"org_id":null,"type":"entitlements.GrantEnded.v1","position":1234,'
+        b'"org_version":null,"recorded_at":"2026-01-31T12:00:00.000000Z"}'
+    )
 
 
 @pytest.mark.parametrize(
@@ -158,3 +161,22 @@ def test_a_snapshot_says_of_every_key_what_the_domain_says(snapshots: Snapshots)
     }
     reasons = {key: denied_by(org.lanes, catalog, key, at) for key in catalog.walk()}
     assert found["denied_by"] == {key: why for key, why in reasons.items() if why is not None}
+
+
+@pytest.mark.parametrize("of", ["42", "acme-eu"])
+@pytest.mark.parametrize("ends", [None, NOON + timedelta(days=9)])
+@pytest.mark.parametrize("gating", [Gating(), Gating(exempt_modules=frozenset({Key("crm")}))])
+def test_a_record_of_state_is_the_snapshot_byte_by_byte(
+    of: str, ends: datetime | None, gating: Gating
+) -> None:
+    """It is put together of ready pieces, which must not show."""
+    org = Org.blank(org_stream(OrgId(of)))
+    fact(OrgRegistered).completed(org.id, 1).mutate(org)
+    fact(ModuleGranted, key=Key("crm"), ends=ends).completed(org.id, 2).mutate(org)
+    made = Snapshots(read_catalog(default_document(), version=3), gating)
+    more = {"changed_keys": ["crm"], "cause": '100 % sure, ä "quoted"', "kind": "state"}
+
+    written = made.written(org, position=7, epoch=2, at=NOON, more=more)
+
+    whole = made.document(org, position=7, epoch=2, at=NOON) | more
+    assert written == json.dumps(whole, separators=(",", ":"), ensure_ascii=False).encode()

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections import defaultdict
+from collections.abc import Sequence
 from random import Random
 from typing import Any
 from uuid import uuid4
@@ -17,6 +18,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from consumers import wire
 from consumers.relay.batch import Batch, Batches
+from consumers.relay.publisher import Place, Publisher
+from consumers.relay.records import Message
 from consumers.topics import Topics
 from domain.commands import GrantAccess
 from domain.ids import OrgId, org_of
@@ -165,7 +168,7 @@ async def test_what_cannot_be_rendered_is_a_dead_letter_in_its_place(
 
 
 class Slow(Batches):
-    """Takes longer over its first states than the relay is held for: another has it by then."""
+    """Takes longer over its first states than the relay is held for, and than another waits."""
 
     slow = True
 
@@ -180,12 +183,43 @@ class Slow(Batches):
 async def test_what_was_made_but_not_sent_is_made_again(
     parts: Parts, database: Database, kafka: str, topics: Topics
 ) -> None:
-    """The relay was lost before it could be sent, and taken again."""
+    """The relay was lost before it could be sent, and taken again: the broker is looked at anew."""
+    opened: list[Publisher] = []
+
+    class Noted(Publisher):
+        def __init__(self, *values: Any, **named: Any) -> None:
+            super().__init__(*values, **named)
+            opened.append(self)
+
     await parts.ledger.execute(registration("1", GrantAccess(key=CRM)))
-    relay = a_relay(database, kafka, topics, batches=Slow(topics))
+    relay = a_relay(database, kafka, topics, batches=Slow(topics), publisher=Noted)
     async with running(relay):
         await carried(relay, position=position(database))
     assert set(folded(kafka, topics)) == {"1"}
+    assert len(opened) == 2
+
+
+async def test_a_state_that_another_has_written_over_is_sent_until_it_stands(
+    parts: Parts, database: Database, kafka: str, topics: Topics
+) -> None:
+    """Though the other's record came with the very batch in which ours was sent again."""
+    crossed = ["with the first", "with the second"]
+
+    class Crossed(Publisher):
+        has_state = False
+
+        def publish(self, messages: Sequence[Message]) -> dict[Place, tuple[int, int]]:
+            self.has_state = any((m.topic, m.key) == (topics.state, b"1") for m in messages)
+            return super().publish(messages)
+
+        def foreign_orgs(self) -> set[str]:
+            return {"1"} if self.has_state and crossed and crossed.pop() else set()
+
+    await parts.ledger.execute(registration("1", GrantAccess(key=CRM)))
+    relay = a_relay(database, kafka, topics, publisher=Crossed)
+    async with running(relay):
+        await until(lambda: len(states(kafka, topics)) == 3)
+        await carried(relay, position=position(database))
 
 
 async def test_who_takes_the_relay_again_goes_by_what_another_has_published(

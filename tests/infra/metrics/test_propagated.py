@@ -66,7 +66,7 @@ async def at_once(act: Callable[..., Any], *values: Any) -> Any:
 
 
 async def test_dead_letters_are_counted() -> None:
-    """Of three events one cannot be rendered."""
+    """Of three events one cannot be rendered; it is one once the broker has it."""
     tallies = Tallies()
     batches = Batches(Topics.named(), died=dead_letters(tallies))
     events = [
@@ -74,9 +74,13 @@ async def test_dead_letters_are_counted() -> None:
         for n, body in enumerate((b"{}", b"no JSON", b"{}"), start=1)
     ]
     page_read = Page(1, 3, NOON, events)
-    await batches.make(page_read, orgs={}, republished=None, log=EmptyLog(), in_thread=at_once)
+    batch = await batches.make(
+        page_read, orgs={}, republished=None, log=EmptyLog(), in_thread=at_once
+    )
     (count,) = tallies.counted()
     assert isinstance(count, Count)
+    assert count.of == {(): 0}
+    batches.acknowledged(batch)
     assert (count.name, count.of) == ("dead_letters_total", {(): 1})
 
 

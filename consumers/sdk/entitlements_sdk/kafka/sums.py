@@ -4,13 +4,17 @@ kafka-python takes it in Python, a millisecond for the state of one org, unless 
 `crc32c`, whose licence is not everybody's.
 """
 
-from google_crc32c import value
+from google_crc32c import implementation, value
 from kafka.record import default_records
 
 
 def sum_in_c() -> None:
-    """Have kafka-python's clients in this process do so; to say it again changes nothing."""
-    default_records.calc_crc32c = crc32c
+    """Have kafka-python's clients in this process do so; to say it again changes nothing.
+
+    Nothing happens where the library came without its C, or kafka-python has moved its sum.
+    """
+    if implementation == "c" and hasattr(default_records, "calc_crc32c"):
+        default_records.calc_crc32c = crc32c
 
 
 def crc32c(data: memoryview) -> int:
