@@ -63,6 +63,7 @@ SDK_MAY_IMPORT = (
     "httpx",
     # Each only in the module of its extra, says import-linter.
     "fastapi",
+    "google_crc32c",
     "jwt",
     "kafka",
     "prometheus_client",
