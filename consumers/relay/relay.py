@@ -107,13 +107,12 @@ class Relay:
     async def _run(self) -> None:
         while True:
             try:
-                held_until = self._monotonic() + self._lease
                 cursor = await self._log.take(seconds=self._lease)
                 if cursor is None:
                     self.standing = "standing by"
                     await asyncio.sleep(BEAT_SECONDS)
                 else:
-                    await self._hold(cursor, until=held_until)
+                    await self._hold(cursor)
             except FenceLost:
                 log.info("Another process has the relay now, or its cursor was moved.")
                 await self._drop_publisher()  # what the broker has by then is to be looked at anew
@@ -137,14 +136,12 @@ class Relay:
             log.log(logging.ERROR if self.standing == "held" else logging.WARNING, "%s", error)
         self.problem = str(error)
 
-    async def _hold(self, cursor: Cursor, *, until: float) -> None:
+    async def _hold(self, cursor: Cursor) -> None:
         """Publish for as long as the relay is ours."""
         self._batches.forget()  # another may have had it, and what we made last may not be sent
-        self._held_until = until
         try:
+            cursor = await self._connect(cursor)
             while True:
-                if self._publisher is None:
-                    cursor = await self._connect(cursor)
                 cursor = await self._step(cursor)
         except asyncio.CancelledError:
             await asyncio.shield(self._release(cursor))

@@ -7,5 +7,5 @@ down_revision = "0008"
 
 
 def upgrade() -> None:
-    """What brings the audit view on, in two thirds of the time."""
+    """What brings the audit view on, at less cost."""
     run("0009_follow_at_once.sql")

@@ -1,5 +1,5 @@
--- To be ready for a damaged event at every single one of them took a third of the time that the
--- audit view's rows take to write. Now it is seen to for a batch, and only where there is one.
+-- To be ready for a damaged event at every single one of them costs a subtransaction each. Now it is
+-- seen to for a batch, and only where there is one.
 
 SET LOCAL ROLE ledger_keeper;
 SET LOCAL search_path = ledger;
