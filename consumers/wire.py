@@ -22,7 +22,7 @@ TRACEPARENT = "traceparent"
 
 Headers = list[tuple[str, bytes]]
 
-_FIXED: Headers = [
+FIXED: Headers = [
     ("ce_specversion", b"1.0"),
     ("ce_source", SOURCE.encode()),
     ("ce_sequencetype", b"Integer"),
@@ -33,7 +33,7 @@ _FIXED: Headers = [
 def headers(**values: str | int | None) -> Headers:
     """The fixed headers and these, under their `ce_` names; None leaves one out."""
     found = [(name, str(value).encode()) for name, value in values.items() if value is not None]
-    return _FIXED + found
+    return FIXED + found
 
 
 def read(sent: Iterable[tuple[str, bytes]]) -> dict[str, str]:

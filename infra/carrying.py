@@ -12,6 +12,7 @@ from consumers.invalidation.invalidation import Invalidation, Listener
 from domain.bypass import BYPASS_USES_STREAM
 from domain.ids import OrgId, org_of
 from infra.clock import LedgerClock
+from infra.collector import seldom_collecting
 from infra.database import database
 from infra.metrics.page import page
 from infra.metrics.propagated import invalidations
@@ -99,7 +100,8 @@ def carry(
         finally:
             await carrying.close()
 
-    _over_database(settings, run)
+    with seldom_collecting():
+        _over_database(settings, run)
 
 
 def listen(

@@ -11,6 +11,8 @@ from uuid import uuid4
 
 from consumers.invalidation.invalidation import Invalidation, Listener
 from consumers.relay.batch import Batches
+from consumers.relay.kafka_python import PythonProducer
+from consumers.relay.producer import Producer
 from consumers.relay.publisher import Publisher
 from consumers.relay.relay import Relay
 from consumers.topics import Topics
@@ -63,7 +65,22 @@ def topics_of(settings: Settings) -> Topics:
 
 def publisher(settings: Settings, servers: str) -> Callable[[], Publisher]:
     """What opens a publisher, when the relay's thread calls it."""
-    return partial(Publisher, servers, topics_of(settings), partitions=settings.kafka_partitions)
+    return partial(
+        Publisher,
+        servers,
+        topics_of(settings),
+        partitions=settings.kafka_partitions,
+        open_producer=_client(settings),
+    )
+
+
+def _client(settings: Settings) -> Callable[[str], Producer]:
+    if settings.kafka_client == "kafka-python":
+        return PythonProducer
+    # Only here, as it is an extra.
+    from consumers.relay.confluent import ConfluentProducer
+
+    return ConfluentProducer
 
 
 def relay(settings: Settings, servers: str, *, dial: Dial, tallies: Tallies) -> Relay:

@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -49,6 +50,10 @@ class Settings(BaseModel):
     kafka_partitions: Annotated[int, Field(ge=1, le=1_000)] = Field(
         default=3, description="partitions of the topics that the relay creates"
     )
+    kafka_client: Literal["kafka-python", "confluent-kafka"] = Field(
+        default="kafka-python",
+        description="the client that the relay sends with; confluent-kafka is an extra",
+    )
     topic_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,100}$")] = Field(
         default="", description="put before the names of the topics on a shared cluster"
     )
@@ -83,6 +88,15 @@ class Settings(BaseModel):
         if not isinstance(value, str):
             return value
         return tuple(key.strip().lower() for key in value.split(",") if key.strip())
+
+    @field_validator("kafka_client")
+    @classmethod
+    def _installed(cls, client: str) -> str:
+        if client == "confluent-kafka" and find_spec("confluent_kafka") is None:
+            raise ValueError(
+                "confluent-kafka is not installed: pip install 'entitlements-ledger[confluent]'"
+            )
+        return client
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:

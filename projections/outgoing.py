@@ -22,7 +22,7 @@ from projections.shelf import newest_catalog
 
 _PAGE = """
     SELECT h.epoch, h.position, clock_timestamp(),
-           e.position, e.stream, e.version, e.event_id, e.topic, e.state, e.recorded_at
+           e.position, e.stream, e.version, e.event_id::text, e.topic, e.state, e.recorded_at
       FROM ledger.head h
       LEFT JOIN LATERAL (SELECT * FROM ledger.events
                           WHERE position > %s ORDER BY position LIMIT %s) e ON true
@@ -74,7 +74,7 @@ class Event(NamedTuple):
     position: int
     stream: str
     version: int
-    event_id: UUID
+    event_id: str
     topic: str
     body: bytes
     recorded_at: datetime

@@ -90,6 +90,7 @@ class Snapshots:
             [f"{name}:{json_text(status)}" for status in STATUSES] for name in self._names
         ]
         self._ready: dict[bytes, str] = {}
+        self._known: dict[tuple[bytes, bytes], list[Key]] = {}
 
     def document(self, org: Org, *, position: int, epoch: int, at: datetime) -> dict[str, Any]:
         """The snapshot of `org` at `at`; not to be used at or after its `next_boundary`."""
@@ -136,18 +137,25 @@ class Snapshots:
         """The keys whose effective states at `at` are not the same in both."""
         columns = self._columns
         was, is_now = columns.row(before, at), columns.row(now, at)
-        if was == is_now:
-            return []
-        return [
-            key
-            for key, old, new in zip(columns.keys, was, is_now, strict=True)
-            if old != new and STATUSES[old] != STATUSES[new]
-        ]
+        return self._differing(was, is_now) if was != is_now else []
 
     @property
     def keys(self) -> Sequence[Key]:
         """Every key, in the catalog's order."""
         return self._columns.keys
+
+    def _differing(self, was: bytes, is_now: bytes) -> list[Key]:
+        found = self._known.get((was, is_now))
+        if found is None:
+            found = [
+                key
+                for key, old, new in zip(self._columns.keys, was, is_now, strict=True)
+                if STATUSES[old] != STATUSES[new]
+            ]
+            if len(self._known) >= _MOST_READY:
+                self._known.clear()
+            self._known[was, is_now] = found
+        return found
 
     def _pieces(self, row: bytes) -> str:
         found = self._ready.get(row)

@@ -1,49 +1,30 @@
 """One producer and its partitions: sends, waits for the broker's word, and sees who else writes.
 
-Synchronous, as kafka-python is: used by one thread at a time, and never by an event loop's.
+Synchronous, as its producer is: used by one thread at a time, and never by an event loop's.
 """
 
 import contextlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.errors import (
-    KafkaError,
-    KafkaTimeoutError,
-    MessageSizeTooLargeError,
-    RecordListTooLargeError,
-)
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError, KafkaTimeoutError
 from kafka.partitioner.default import murmur2
-from kafka.producer.future import FutureRecordMetadata
 
 from consumers import wire
 from consumers.codec import speed_up
+from consumers.relay.kafka_python import PythonProducer
+from consumers.relay.producer import TIMEOUT_MS, Placed, Producer, PublishFailed, Unsent
 from consumers.relay.records import Message
 from consumers.topics import Topics, ensure_topics
 from projections.outgoing import Marks
 
-TIMEOUT_MS = 5_000
-DELIVERY_MS = 8_000
-_BATCH_BYTES = 512 * 1024  # before compression, so that no batch is too large for a broker after it
 _MOST_READ = 10_000
 _MOST_IN_VAIN = 3  # polls, each of which waits
-_TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 
 Place = tuple[str, int]  # topic and partition
-
-
-class PublishFailed(Exception):
-    """The broker has not acknowledged all of a batch: nobody knows what of it is there.
-
-    `refused` are the messages it never will.
-    """
-
-    def __init__(self, error: BaseException, *, refused: Sequence[Message] = ()) -> None:
-        super().__init__(f"{type(error).__name__}: {error}")
-        self.refused = refused
 
 
 class Published(NamedTuple):
@@ -69,82 +50,46 @@ class Found(NamedTuple):
     unmarked: dict[Place, tuple[int, int]]
 
 
-class Producer(KafkaProducer):  # type: ignore[misc]  # it has no types
-    """A producer that can be thrown away: nothing of what it holds is sent after that.
-
-    The library's own `close` waits for what is under way, and goes on trying when that takes longer
-    than it may: records would arrive behind those of the next producer.
-    """
-
-    abandoned = False
-
-    def abandon(self) -> None:
-        """Drop what was not sent, and return once nothing can be sent any more."""
-        self.abandoned = True
-        self.close(timeout=0)
-        self._sender.join(DELIVERY_MS / 1000)
-
-    def place(self, message: Message, at: TopicPartition) -> FutureRecordMetadata:
-        """Send to a partition: `send` without what is decided already, in half the time."""
-        future, full, _, _ = self._accumulator.append(
-            at, None, message.key, message.value, message.headers
-        )
-        if full:  # others go with the flush
-            self._sender.wakeup()
-        return future
-
-    def flush(self, timeout: float | None = None) -> None:
-        """See `KafkaProducer.flush`, which `close` calls."""
-        if not self.abandoned:
-            super().flush(timeout)
-
-
 class Publisher:
     """Sends to the topics of one ledger, all of a batch acknowledged or PublishFailed.
 
     After a failure it is of no use: close it and make another.
     """
 
-    def __init__(self, servers: str, topics: Topics, *, partitions: int) -> None:
+    def __init__(
+        self,
+        servers: str,
+        topics: Topics,
+        *,
+        partitions: int,
+        open_producer: Callable[[str], Producer] = PythonProducer,
+    ) -> None:
         """Create what topics are missing, and connect.
 
         Raises:
             TopicMisconfigured: a topic is kept in a way that loses records.
             PublishFailed: the broker cannot be reached.
         """
-        speed_up()
         self._servers = servers
         self._topics = topics
-        try:
+        with _failing():
             ensure_topics(servers, topics, partitions=partitions, timeout_ms=TIMEOUT_MS)
-            self._producer = Producer(
-                bootstrap_servers=servers,
-                acks="all",
-                enable_idempotence=True,
-                compression_type="gzip",
-                batch_size=_BATCH_BYTES,
-                linger_ms=1_000,  # every batch is flushed, so nothing waits for this
-                max_request_size=8 * _BATCH_BYTES,
-                max_block_ms=TIMEOUT_MS,
-                request_timeout_ms=TIMEOUT_MS,
-                delivery_timeout_ms=DELIVERY_MS,
-                bootstrap_timeout_ms=TIMEOUT_MS,
-                reconnect_backoff_max_ms=1_000,
-                allow_auto_create_topics=False,
-                metrics_enabled=False,
-            )
-            for topic in (topics.events, topics.state):  # so that the first events need not wait
-                self._producer.partitions_for(topic)
-        except (KafkaError, OSError) as error:
-            raise PublishFailed(error) from error
         self._watched = (topics.events, topics.state)
+        self._partitions: dict[str, Sequence[int]] = {}
+        self._producer = open_producer(servers)
+        try:
+            for topic in self._watched:  # so that the first events need not wait
+                self._partitions_of(topic)
+        except PublishFailed:
+            self._producer.abandon()
+            raise
         self._next: dict[Place, int] = {}
         self._foreign: list[tuple[Place, int, int]] = []
 
-    def state_partitions(self) -> list[int]:
-        """Where heartbeats go."""
-        with _failing():
-            return sorted(self._producer.partitions_for(self._topics.state))
+    def state_partitions(self) -> Sequence[int]:
+        """Where heartbeats go: every partition, those added since the last ones too."""
+        self._partitions.clear()
+        return self._partitions_of(self._topics.state)
 
     def inspect(self, marks: Marks, *, all_of_it: bool = False) -> Found:
         """Compare what the broker has with the last records it acknowledged.
@@ -181,22 +126,13 @@ class Publisher:
         Raises:
             PublishFailed: not all of them were acknowledged.
         """
-        sent = []
-        try:
-            places = self._places(messages)
-            for m in messages:
-                there = places[m.topic]
-                at = there[_hash(m.key) % len(there) if m.partition is None else m.partition]
-                sent.append((m, self._producer.place(m, at)))
-            self._producer.flush(timeout=DELIVERY_MS / 1000 + 2)
-        except (KafkaError, OSError, AssertionError, ValueError) as error:
-            raise PublishFailed(error) from error
-        failed = [(m, future.exception) for m, future in sent if not future.succeeded()]
+        placed = [(message, self._partition_of(message)) for message in messages]
+        outcomes = self._producer.send(placed)
+        failed = [(m, o) for m, o in zip(messages, outcomes, strict=True) if isinstance(o, Unsent)]
         if failed:
-            refused = [m for m, error in failed if isinstance(error, _TOO_LARGE)]
-            first = failed[0][1] or TimeoutError("no acknowledgement in time")
-            raise PublishFailed(first, refused=refused)
-        return self._acknowledged([(m, future.value) for m, future in sent])
+            refused = [message for message, unsent in failed if unsent.for_good]
+            raise PublishFailed(failed[0][1].error, refused=refused)
+        return self._acknowledged(placed, cast("list[int]", outcomes))
 
     def foreign_orgs(self) -> set[str]:
         """The orgs whose state somebody else has written between our own records, asked once.
@@ -218,25 +154,29 @@ class Publisher:
         """Let go; what was not acknowledged will not be sent by this one any more."""
         self._producer.abandon()
 
-    def _places(self, messages: Sequence[Message]) -> dict[str, list[TopicPartition]]:
-        """The partitions of every topic that something goes to."""
-        return {
-            topic: [
-                TopicPartition(topic, partition)
-                for partition in sorted(self._producer.partitions_for(topic))
-            ]
-            for topic in {message.topic for message in messages}
-        }
+    def _partition_of(self, message: Message) -> int:
+        if message.partition is not None:
+            return message.partition
+        there = self._partitions_of(message.topic)
+        return there[_hash(message.key) % len(there)]
 
-    def _acknowledged(self, sent: Iterable[tuple[Message, Any]]) -> dict[Place, tuple[int, int]]:
+    def _partitions_of(self, topic: str) -> Sequence[int]:
+        found = self._partitions.get(topic)
+        if found is None:
+            found = self._partitions[topic] = self._producer.partitions(topic)
+        return found
+
+    def _acknowledged(
+        self, placed: Iterable[Placed], offsets: Iterable[int]
+    ) -> dict[Place, tuple[int, int]]:
         marks: dict[Place, tuple[int, int]] = {}
-        for message, record in sent:
-            at = (record.topic, record.partition)
-            expected = self._next.get(at, record.offset)
-            if record.offset > expected and at[0] == self._topics.state:
-                self._foreign.append((at, expected, record.offset))
-            self._next[at] = record.offset + 1
-            marks[at] = (record.offset, message.position)
+        for (message, partition), offset in zip(placed, offsets, strict=True):
+            at = (message.topic, partition)
+            expected = self._next.get(at, offset)
+            if offset > expected and at[0] == self._topics.state:
+                self._foreign.append((at, expected, offset))
+            self._next[at] = offset + 1
+            marks[at] = (offset, message.position)
         return marks
 
     def _is_lost(
@@ -275,6 +215,7 @@ class Publisher:
         return found
 
     def _reading(self) -> "contextlib.closing[KafkaConsumer]":
+        speed_up()
         return contextlib.closing(
             KafkaConsumer(
                 bootstrap_servers=self._servers,

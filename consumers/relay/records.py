@@ -8,6 +8,7 @@ import json
 import traceback
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 from pydantic_core import from_json
@@ -17,12 +18,11 @@ from consumers.topics import Topics
 from domain.effective import Lanes
 from domain.ids import OrgId, org_json, org_of
 from domain.instants import iso
-from domain.json_text import json_texts, template
+from domain.json_text import json_text
 from domain.org import Org
 from projections.outgoing import Event, State
 from projections.snapshot import Snapshots
 
-_PLACE = template(("org_id", "type", "position", "org_version", "recorded_at"))
 MOST_BYTES = 900_000  # of one record: brokers refuse more than a megabyte
 
 Before = Literal["the same", "unknown"]
@@ -65,18 +65,11 @@ class Renderer:
             body = _body(event)
             recorded_at = iso(event.recorded_at)
             value = _with_place(event, org, recorded_at)
+            found = _headers(event, key if org is not None else None, recorded_at, epoch=epoch)
+            if (trace := body.get(wire.TRACEPARENT)) is not None:
+                found.append((wire.TRACEPARENT, str(trace).encode()))
         except Exception as error:
             return self._dead(event, key, epoch=epoch, error=error)
-        found = wire.headers(
-            ce_id=str(event.event_id),
-            ce_type=event.topic,
-            ce_subject=org,
-            ce_time=recorded_at,
-            ce_sequence=event.position,
-            ce_orgversion=event.version if org is not None else None,
-            ce_ledgerepoch=epoch,
-            traceparent=body.get("traceparent"),
-        )
         return Message(self._topics.events, key, value, found, event.position)
 
     def state(
@@ -140,7 +133,7 @@ class Renderer:
 
     def _dead(self, event: Event, key: bytes, *, epoch: int, error: Exception) -> Message:
         found = wire.headers(
-            ce_id=str(event.event_id),
+            ce_id=event.event_id,
             ce_type=event.topic,
             ce_subject=org_of(event.stream),
             ce_time=iso(event.recorded_at),
@@ -180,16 +173,35 @@ def _body(event: Event) -> Mapping[str, Any]:
 
 def _with_place(event: Event, org: OrgId | None, recorded_at: str) -> bytes:
     """The stored body as it is, with its place put in front."""
+    version = event.version if org is not None else "null"
     place = (
-        org_json(org) if org is not None else None,
-        event.topic,
-        event.position,
-        event.version if org is not None else None,
-        recorded_at,
+        f'{_whose(org, event.topic)}"position":{event.position},"org_version":{version},'
+        f'"recorded_at":"{recorded_at}"'
     )
-    start = (_PLACE % json_texts(place))[:-1].encode()
     rest = event.body.lstrip()[1:]
-    return start + (b"," if rest.strip() != b"}" else b"") + rest
+    return place.encode() + (b"," if rest.strip() != b"}" else b"") + rest
+
+
+@lru_cache(maxsize=100_000)
+def _whose(org: OrgId | None, topic: str) -> str:
+    """How the record of such an event begins."""
+    whose = org_json(org) if org is not None else None
+    return f'{{"org_id":{json_text(whose)},"type":{json_text(topic)},'
+
+
+def _headers(event: Event, org: bytes | None, recorded_at: str, *, epoch: int) -> wire.Headers:
+    """Those of `wire.headers`, spelled out: there are millions."""
+    found = [
+        *wire.FIXED,
+        (wire.ID, event.event_id.encode()),
+        (wire.TYPE, event.topic.encode()),
+        (wire.TIME, recorded_at.encode()),
+        (wire.SEQUENCE, b"%d" % event.position),
+        (wire.EPOCH, b"%d" % epoch),
+    ]
+    if org is not None:
+        found += [(wire.SUBJECT, org), (wire.ORG_VERSION, b"%d" % event.version)]
+    return found
 
 
 def _changed(

@@ -14,7 +14,8 @@ from datetime import timedelta
 from typing import Any, Literal, TypeVar
 
 from consumers.relay.batch import Batch, Batches
-from consumers.relay.publisher import Place, Publisher, PublishFailed, with_marks
+from consumers.relay.producer import PublishFailed
+from consumers.relay.publisher import Place, Publisher, with_marks
 from consumers.relay.records import Message
 from consumers.topics import EVENTS_KEPT_DAYS, TopicMisconfigured
 from domain.ids import OrgId

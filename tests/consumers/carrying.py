@@ -7,8 +7,11 @@ from datetime import UTC, datetime
 from functools import partial
 from uuid import uuid4
 
+import pytest
+
 from consumers.invalidation.invalidation import Invalidation, Listener
 from consumers.relay.batch import Batches
+from consumers.relay.confluent import ConfluentProducer
 from consumers.relay.publisher import Publisher
 from consumers.relay.relay import Relay
 from consumers.topics import Topics
@@ -59,6 +62,18 @@ async def running(relay: Relay) -> AsyncIterator[Relay]:
 async def carried(relay: Relay, *, position: int) -> None:
     """Wait until everything up to a position has been published."""
     await until(lambda: relay.position >= position)
+
+
+class ByConfluent(Publisher):
+    """A publisher that sends with the other client."""
+
+    def __init__(self, servers: str, topics: Topics, *, partitions: int) -> None:
+        super().__init__(servers, topics, partitions=partitions, open_producer=ConfluentProducer)
+
+
+CLIENTS = pytest.mark.parametrize(
+    "publisher", [Publisher, ByConfluent], ids=["kafka-python", "confluent-kafka"]
+)
 
 
 class Heard:

@@ -33,7 +33,7 @@ from projections.outgoing import Marks
 from projections.table import OrgTable
 from tests.brokers import everything, new_prefix, states
 from tests.conftest import new_database
-from tests.consumers.carrying import Heard, a_relay, carried, listening, running
+from tests.consumers.carrying import CLIENTS, Heard, a_relay, carried, listening, running
 from tests.faults.conftest import Rounds
 from tests.infra.store.orders import CRM, order, registration
 from tests.infra.store.world import until
@@ -65,13 +65,19 @@ def sequences(broker: EmbeddedKafka, topics: Topics) -> list[int]:
 
 
 @pytest.mark.soak
+@CLIENTS
 async def test_a_broker_that_is_killed_and_restarted_costs_nothing_but_time(
-    ledger: Parts, database: Database, broker: EmbeddedKafka, topics: Topics, rounds: Rounds
+    ledger: Parts,
+    database: Database,
+    broker: EmbeddedKafka,
+    topics: Topics,
+    rounds: Rounds,
+    publisher: type[Publisher],
 ) -> None:
     """What happens meanwhile is published afterwards; who listens need not start over."""
     heard = Heard()
     async with (
-        running(a_relay(database, broker.address, topics)) as relay,
+        running(a_relay(database, broker.address, topics, publisher=publisher)) as relay,
         listening(broker.address, topics, heard) as hearing,
     ):
         await until(hearing.current)

@@ -19,6 +19,7 @@ VARIABLES: dict[str, tuple[str, object]] = {
     "LEDGER_CATALOG_FILE": ("catalog.json", Path("catalog.json")),
     "LEDGER_KAFKA_BOOTSTRAP_SERVERS": ("one:9092,two:9092", "one:9092,two:9092"),
     "LEDGER_KAFKA_PARTITIONS": ("6", 6),
+    "LEDGER_KAFKA_CLIENT": ("confluent-kafka", "confluent-kafka"),
     "LEDGER_TOPIC_PREFIX": ("staging.", "staging."),
     "LEDGER_CACHE_TTL_SECONDS": ("60", 60),
     "LEDGER_REDIS_URL": ("redis://cache:6379/0", "redis://cache:6379/0"),

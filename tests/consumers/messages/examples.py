@@ -34,7 +34,9 @@ def examples() -> dict[str, Message]:
     found["OrgState.v1"] = _state(renderer)
     found["OrgState.v1.gone"] = tombstone(TOPICS, OrgId("42"), epoch=2)
     found["Heartbeat.v1"] = renderer.heartbeat(0, epoch=2, position=1234, at=NOON)
-    broken = Event(1235, "org-42", 8, UUID(int=7), "entitlements.GrantEnded.v1", b"no JSON", NOON)
+    broken = Event(
+        1235, "org-42", 8, str(UUID(int=7)), "entitlements.GrantEnded.v1", b"no JSON", NOON
+    )
     found["DeadLetter.v1"] = renderer.event(broken, epoch=2)
     return found
 
@@ -63,7 +65,7 @@ def _events() -> Iterator[tuple[str, Event]]:
     for path in sorted((FIXTURES / "events").glob("*.json")):
         stored = json.loads(path.read_text("utf-8"))
         body = json.dumps(stored["body"], separators=(",", ":"), ensure_ascii=False).encode()
-        event_id = UUID(stored["body"]["event_id"])
+        event_id = stored["body"]["event_id"]
         topic = path.name.removesuffix(".json")
         yield (
             topic.removeprefix("entitlements."),

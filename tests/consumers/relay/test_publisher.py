@@ -1,18 +1,37 @@
-"""A publisher over a real broker: what it acknowledges, and what it no longer sends."""
+"""A publisher over a real broker: what it acknowledges, and what it no longer sends.
 
+By either client: what one leaves to the broker, the other goes on with.
+"""
+
+import socket
 import time
+from collections.abc import Callable
+from random import Random
 
 import pytest
+from confluent_kafka import Producer as BareConfluent
 from kafka import KafkaProducer
 from kafka.errors import KafkaTimeoutError
 
 from consumers import wire
-from consumers.relay.publisher import Producer, Publisher, with_marks
+from consumers.relay.confluent import ConfluentProducer
+from consumers.relay.kafka_python import Abandonable, PythonProducer
+from consumers.relay.producer import REQUEST_BYTES, Producer, PublishFailed
+from consumers.relay.publisher import Publisher, with_marks
 from consumers.relay.records import Message
 from consumers.topics import Topics, ensure_topics
 from tests.brokers import everything
 
 LINGER_MS = 500
+
+OpenProducer = Callable[[str], Producer]
+
+
+@pytest.fixture(params=[PythonProducer, ConfluentProducer], ids=["kafka-python", "confluent"])
+def client(request: pytest.FixtureRequest) -> OpenProducer:
+    """What opens a producer."""
+    opening: OpenProducer = request.param
+    return opening
 
 
 def producer(kind: type[KafkaProducer], kafka: str) -> KafkaProducer:
@@ -21,15 +40,17 @@ def producer(kind: type[KafkaProducer], kafka: str) -> KafkaProducer:
     )
 
 
-def message(topics: Topics, number: int, *, topic: str | None = None) -> Message:
+def message(
+    topics: Topics, number: int, *, key: bytes = b"7", value: bytes | None = b"{}"
+) -> Message:
     headers = wire.headers(ce_id=str(number), ce_type="entitlements.Noted.v1", ce_sequence=number)
-    return Message(topic or topics.events, b"7", b"{}", headers, number)
+    return Message(topics.events, key, value, headers, number)
 
 
 def test_a_producer_that_was_thrown_away_sends_nothing_any_more(kafka: str, topics: Topics) -> None:
     """What it held would come behind the records of the next. The library's own `close` goes on."""
     ensure_topics(kafka, topics, partitions=1, timeout_ms=5_000)
-    ours, mutant = producer(Producer, kafka), producer(KafkaProducer, kafka)
+    ours, mutant = producer(Abandonable, kafka), producer(KafkaProducer, kafka)
     ours.send(topics.events, key=b"ours", value=b"x")
     mutant.send(topics.events, key=b"mutant", value=b"x")
     ours.abandon()
@@ -41,9 +62,29 @@ def test_a_producer_that_was_thrown_away_sends_nothing_any_more(kafka: str, topi
     assert [r.key for r in everything(kafka, topics.events)] == [b"mutant"]
 
 
-def test_what_is_beyond_the_last_marks_is_found(kafka: str, topics: Topics) -> None:
+class Holding(ConfluentProducer):
+    """Holds a record that it has not sent."""
+
+    def hold(self, topic: str) -> None:
+        self._client.produce(topic, key=b"ours", value=b"x")
+
+
+def test_nor_does_the_other_client(kafka: str, topics: Topics) -> None:
+    """Its `close` alone would send the rest first."""
+    ensure_topics(kafka, topics, partitions=1, timeout_ms=5_000)
+    ours, mutant = Holding(kafka), BareConfluent({"bootstrap.servers": kafka})
+    ours.hold(topics.events)
+    mutant.produce(topics.events, key=b"mutant", value=b"x")
+    ours.abandon()
+    mutant.close()
+    assert [r.key for r in everything(kafka, topics.events)] == [b"mutant"]
+
+
+def test_what_is_beyond_the_last_marks_is_found(
+    kafka: str, topics: Topics, client: OpenProducer
+) -> None:
     """Events by place and id; what was there before counts, too, when all of it is wanted."""
-    publisher = Publisher(kafka, topics, partitions=1)
+    publisher = Publisher(kafka, topics, partitions=1, open_producer=client)
     try:
         marks = with_marks({}, publisher.publish([message(topics, 1), message(topics, 2)]))
         assert marks == {topics.events: {"0": [1, 2]}}
@@ -68,3 +109,43 @@ def test_a_record_that_is_not_where_it_was_acknowledged_is_lost(
         assert not publisher.inspect({topics.events: {"0": [1, 2]}}).lost
     finally:
         publisher.close()
+
+
+def test_both_clients_put_the_same_on_the_wire(kafka: str, topics: Topics) -> None:
+    """An org keeps its partition, and its records their order, when the client is changed."""
+    sent = [message(topics, n, key=b"%d" % (n % 7), value=b"%d" % n) for n in range(50)]
+    sent.append(message(topics, 50, value=None))
+    for client in (PythonProducer, ConfluentProducer):
+        publisher = Publisher(kafka, topics, partitions=3, open_producer=client)
+        publisher.publish(sent)
+        publisher.close()
+    for partition in range(3):
+        found = [
+            (r.key, r.value, r.headers)
+            for r in everything(kafka, topics.events)
+            if r.partition == partition
+        ]
+        assert found[: len(found) // 2] == found[len(found) // 2 :]
+
+
+def test_a_record_that_is_too_large_is_refused_for_good(
+    kafka: str, topics: Topics, client: OpenProducer
+) -> None:
+    """And what is sent with it is not: it goes with the next try."""
+    publisher = Publisher(kafka, topics, partitions=1, open_producer=client)
+    huge = message(topics, 2, value=Random(2).randbytes(REQUEST_BYTES + 1))
+    try:
+        with pytest.raises(PublishFailed) as failed:
+            publisher.publish([message(topics, 1), huge, message(topics, 3)])
+    finally:
+        publisher.close()
+    assert failed.value.refused == [huge]
+
+
+def test_a_broker_that_does_not_answer_is_said_to_be_away() -> None:
+    """By the client that connects only when it is asked for something."""
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        away = "{}:{}".format(*nobody.getsockname())
+        with pytest.raises(PublishFailed, match=r"[A-Z]\w+: "):
+            ConfluentProducer(away).partitions("entitlements.state.v1")

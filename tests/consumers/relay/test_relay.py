@@ -39,7 +39,7 @@ from projections.outgoing import Page
 from projections.rebuild import rebuild_views
 from projections.snapshot import Snapshots
 from tests.brokers import everything, new_prefix, states
-from tests.consumers.carrying import LEASE_SECONDS, a_relay, carried, running
+from tests.consumers.carrying import CLIENTS, LEASE_SECONDS, a_relay, carried, running
 from tests.infra.store.orders import CRM, order, random_commands, registration
 from tests.infra.store.world import append, call, head, log, until
 
@@ -70,11 +70,12 @@ def folded(servers: str, topics: Topics) -> dict[str, dict[str, object]]:
     return {r.key.decode(): json.loads(r.value) for r in states(servers, topics)}
 
 
+@CLIENTS
 async def test_all_events_arrive_in_order_and_the_state_is_the_ledgers(
-    parts: Parts, database: Database, kafka: str, topics: Topics
+    parts: Parts, database: Database, kafka: str, topics: Topics, publisher: type[Publisher]
 ) -> None:
     """Also for one who was away all the time: the compacted topic is all they need (case 21)."""
-    relay = a_relay(database, kafka, topics, most_events=7)
+    relay = a_relay(database, kafka, topics, most_events=7, publisher=publisher)
     async with running(relay):
         await change_at_random(parts, Random(1), times=60)
         await carried(relay, position=position(database))

@@ -70,7 +70,7 @@ async def test_dead_letters_are_counted() -> None:
     tallies = Tallies()
     batches = Batches(Topics.named(), died=dead_letters(tallies))
     events = [
-        Event(n, "org-7", n, UUID(int=n), "entitlements.GrantEnded.v1", body, NOON)
+        Event(n, "org-7", n, str(UUID(int=n)), "entitlements.GrantEnded.v1", body, NOON)
         for n, body in enumerate((b"{}", b"no JSON", b"{}"), start=1)
     ]
     page_read = Page(1, 3, NOON, events)
