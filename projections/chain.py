@@ -26,8 +26,9 @@ _ENTRIES = """
       FROM ledger.events WHERE position > %s AND position <= %s ORDER BY position
 """
 # Every name in it is PostgreSQL's own: it must not matter what somebody put into the database. The
-# leaves are made below the window, which then has less to carry. An instant as floating point is
-# exact until 2106; what is then not found right here is hashed once more by the exact one above.
+# leaves are made below the window, which then has less to carry, of texts that are joined in pairs,
+# which copies less. `textsend` writes the client's encoding, and an instant as floating point is
+# exact until 2106: what is therefore not found right is hashed once more by the exact one above.
 _SIFT = """
     SELECT count(*) = %(until)s::bigint - %(after)s::bigint AND bool_and(
                position = before + 1 AND micros >= earlier
@@ -39,9 +40,10 @@ _SIFT = """
                    lag(micros, 1, 0::bigint) OVER log AS earlier,
                    lag(hash, 1, %(genesis)s::bytea) OVER log AS previous
               FROM (SELECT position, stream, version, micros, hash,
-                           sha256('\\x00'::bytea || convert_to(position || '|' || stream || '|'
-                               || version || '|' || event_id || '|' || topic || '|' || micros
-                               || '|', 'UTF8') || state) AS leaf
+                           sha256('\\x00'::bytea || textsend(
+                               (position || '|') || (stream || '|')
+                               || ((version || '|') || (event_id || '|'))
+                               || ((topic || '|') || (micros || '|'))) || state) AS leaf
                       FROM (SELECT *, CASE WHEN recorded_at BETWEEN '1970-01-01Z' AND '9999-12-31Z'
                                            THEN (date_part('epoch', recorded_at) * 1000000)::bigint
                                            ELSE -1 END AS micros
