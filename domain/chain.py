@@ -57,17 +57,30 @@ class Walk:
         False when they do not follow each other: then nothing was gone over.
         """
         self._turn_page()
-        versions: dict[str, int] = {}
-        for offset, (stream, version) in enumerate(zip(page.streams, page.versions, strict=True)):
-            known = versions.get(stream) or self._versions.get(stream)
-            if known is None and version != 1:
-                self.unsure.append(Place(self.position + 1 + offset, stream, version))
-            elif known is not None and version != known + 1:
+        known = self._versions
+        versions = zip(page.streams, page.versions, strict=True)
+        for position, (stream, version) in enumerate(versions, start=self.position + 1):
+            before = known.get(stream)
+            if before is not None and version != before + 1:
+                self._go_back(page, until=position)
                 return False
-            versions[stream] = version
-        self._versions.update(versions)
+            if before is None and version != 1:
+                self.unsure.append(Place(position, stream, version))
+            known[stream] = version
         self.position, self.hash, self.micros = page.until, page.hash, page.micros
         return True
+
+    def _go_back(self, page: Page, *, until: int) -> None:
+        """Take back what the events of a page before position `until` said of their streams."""
+        unseen = {place.position for place in self.unsure}
+        for position in reversed(range(self.position + 1, until)):
+            at = position - self.position - 1
+            stream, version = page.streams[at], page.versions[at]
+            if version == 1 or position in unseen:
+                self._versions.pop(stream, None)
+            else:
+                self._versions[stream] = version - 1
+        self.unsure = []
 
     def _turn_page(self) -> None:
         self.unsure = []

@@ -1,5 +1,6 @@
 """Reads the log for its verification: its end, its rows in order, and what stands elsewhere."""
 
+import struct
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -25,6 +26,7 @@ _ENTRIES = """
                 THEN (extract(epoch FROM recorded_at) * 1000000)::bigint ELSE -1 END, state, hash
       FROM ledger.events WHERE position > %s AND position <= %s ORDER BY position
 """
+_BETWEEN = "\x1f"
 # Every name in it is PostgreSQL's own: it must not matter what somebody put into the database. The
 # leaves are made below the window, which then has less to carry, of texts that are joined in pairs,
 # which copies less. `textsend` writes the client's encoding, and an instant as floating point is
@@ -34,7 +36,7 @@ _SIFT = """
                position = before + 1 AND micros >= earlier
                AND hash = sha256('\\x01'::bytea || previous || leaf)),
            (SELECT hash FROM ledger.events WHERE position = %(until)s),
-           max(micros), array_agg(stream), array_agg(version)
+           max(micros), string_agg(stream, E'\\x1f'), string_agg(int8send(version), '')
       FROM (SELECT position, stream, version, micros, hash, leaf,
                    lag(position, 1, 0::bigint) OVER log AS before,
                    lag(micros, 1, 0::bigint) OVER log AS earlier,
@@ -111,7 +113,13 @@ async def sift(connection: AsyncConnection, *, after: int, until: int) -> Page |
     values = {"after": after, "until": until, "genesis": GENESIS}
     cursor = await connection.execute(_SIFT, values, binary=True, prepare=True)
     row = await cursor.fetchone()
-    return Page(until, *row[1:]) if row is not None and row[0] else None
+    if row is None or not row[0]:
+        return None
+    _, last, micros, streams, versions = row
+    named = streams.split(_BETWEEN)
+    if len(named) != until - after:  # somebody put one there that holds what is between them
+        return None
+    return Page(until, last, micros, named, struct.unpack(f">{len(named)}q", versions))
 
 
 async def entries(connection: AsyncConnection, *, after: int, until: int) -> list[Entry]:

@@ -1,6 +1,8 @@
 """A walk along the chain: what it accepts, and what it names where it stops."""
 
+from collections import Counter
 from collections.abc import Sequence
+from random import Random
 
 import pytest
 
@@ -176,3 +178,26 @@ def test_what_is_skipped_may_have_to_be_looked_up_too() -> None:
 
     assert walk.skip(page(chained(entry(1, "org-1", 1), entry(2, "org-9", 5))))
     assert walk.unsure == [(2, "org-9", 5)]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_page_that_is_not_skipped_leaves_the_walk_as_it_was(seed: int) -> None:
+    """Whatever it began to take in, the next page is judged as if that had never been seen."""
+    random = Random(seed)
+    versions: Counter[str] = Counter()
+    rows = []
+    for position in range(1, 60):
+        stream = f"org-{random.randrange(5)}"
+        versions[stream] += 1
+        rows.append(entry(position, stream, versions[stream]))
+    wrong = random.randrange(40, 59)
+    rows[wrong] = rows[wrong]._replace(version=rows[wrong].version + 1)
+    tried, never = Walk(), Walk()
+    for walk in (tried, never):
+        assert walk.skip(page(rows[:30]))
+
+    assert not tried.skip(page(rows[30:]))
+
+    for walk in (tried, never):
+        assert walk.skip(page(rows[30:40]))
+    assert tried.unsure == never.unsure
