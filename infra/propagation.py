@@ -70,11 +70,12 @@ def publisher(settings: Settings, servers: str) -> Callable[[], Publisher]:
         servers,
         topics_of(settings),
         partitions=settings.kafka_partitions,
-        open_producer=_client(settings),
+        open_producer=client_of(settings),
     )
 
 
-def _client(settings: Settings) -> Callable[[str], Producer]:
+def client_of(settings: Settings) -> Callable[[str], Producer]:
+    """What opens the producer of the client that is chosen."""
     if settings.kafka_client == "kafka-python":
         return PythonProducer
     # Only here, as it is an extra.

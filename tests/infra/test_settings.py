@@ -83,6 +83,7 @@ def test_settings_do_not_change() -> None:
         ("LEDGER_CACHE_TTL_SECONDS", "soon", "valid integer"),
         ("LEDGER_CACHE_TTL_SECONDS", "0", "greater than or equal to 1"),
         ("LEDGER_CACHE_TTL_SECONDS", "86401", "less than or equal to 86400"),
+        ("LEDGER_KAFKA_CLIENT", "aiokafka", "should be 'kafka-python' or 'confluent-kafka'"),
         ("LEDGER_JWT_SECRET", "short", "at least 32 characters"),
         ("LEDGER_JWT_SECRET", " " * 20 + "s" * 31, "at least 32 characters"),
     ],
@@ -92,6 +93,17 @@ def test_a_bad_value_is_named(variable: str, raw: str, says: str) -> None:
     with pytest.raises(SettingsProblem, match=f"^{variable}: .*{says}") as problem:
         Settings.from_environment({variable: raw})
     assert f"'{raw.strip()}'" not in str(problem.value)
+
+
+def test_a_client_that_is_not_installed_is_said_how_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """At the start, and not when the relay first wants to send."""
+    monkeypatch.setattr("infra.settings.find_spec", lambda name: None)
+    with pytest.raises(
+        SettingsProblem, match=r"LEDGER_KAFKA_CLIENT: .*pip install .*\[confluent\]"
+    ):
+        Settings.from_environment({"LEDGER_KAFKA_CLIENT": "confluent-kafka"})
 
 
 def test_all_bad_values_are_named_at_once() -> None:
