@@ -1,9 +1,7 @@
 """The relay over a real broker: everything, in order, and the state that the ledger has."""
 
-import asyncio
 import json
 from collections import defaultdict
-from collections.abc import Sequence
 from random import Random
 from typing import Any
 from uuid import uuid4
@@ -17,9 +15,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from consumers import wire
-from consumers.relay.batch import Batch, Batches
-from consumers.relay.publisher import Place, Publisher
-from consumers.relay.records import Message
+from consumers.relay.publisher import Publisher
 from consumers.topics import Topics
 from domain.commands import GrantAccess
 from domain.ids import OrgId, org_of
@@ -35,22 +31,17 @@ from infra.store.mapper import read_fact
 from infra.wiring import Parts
 from infra.wiring import running as running_ledger
 from projections.orgs import fetch_org
-from projections.outgoing import Page
 from projections.rebuild import rebuild_views
 from projections.snapshot import Snapshots
 from tests.brokers import everything, new_prefix, states
-from tests.consumers.carrying import CLIENTS, LEASE_SECONDS, a_relay, carried, running
+from tests.consumers.carrying import CLIENTS, a_relay, carried, running
+from tests.consumers.relay.world import document_of, folded, position
 from tests.infra.store.orders import CRM, order, random_commands, registration
-from tests.infra.store.world import append, call, head, log, until
+from tests.infra.store.world import append, call, log, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.one_server]
 
 ORGS = [str(number) for number in range(1, 9)]
-
-
-def position(database: Database) -> int:
-    with psycopg.connect(database.app_url) as connection:
-        return head(connection).position
 
 
 async def change_at_random(parts: Parts, random: Random, *, times: int) -> None:
@@ -63,11 +54,6 @@ async def change_at_random(parts: Parts, random: Random, *, times: int) -> None:
             await parts.ledger.execute(wanted)
         except Refusal:
             continue
-
-
-def folded(servers: str, topics: Topics) -> dict[str, dict[str, object]]:
-    """What a subscriber that reads the whole topic ends with: the last record of each org."""
-    return {r.key.decode(): json.loads(r.value) for r in states(servers, topics)}
 
 
 @CLIENTS
@@ -168,83 +154,6 @@ async def test_what_cannot_be_rendered_is_a_dead_letter_in_its_place(
     assert relay.dead_letters == 1
 
 
-class Slow(Batches):
-    """Takes longer over its first states than the relay is held for, and than another waits."""
-
-    slow = True
-
-    async def make(self, page: Page, **values: Any) -> Batch:
-        made = await super().make(page, **values)
-        if self.slow and any(message.topic == self._topics.state for message in made.messages):
-            self.slow = False
-            await asyncio.sleep(2 * LEASE_SECONDS)
-        return made
-
-
-async def test_what_was_made_but_not_sent_is_made_again(
-    parts: Parts, database: Database, kafka: str, topics: Topics
-) -> None:
-    """The relay was lost before it could be sent, and taken again: the broker is looked at anew."""
-    opened: list[Publisher] = []
-
-    class Noted(Publisher):
-        def __init__(self, *values: Any, **named: Any) -> None:
-            super().__init__(*values, **named)
-            opened.append(self)
-
-    await parts.ledger.execute(registration("1", GrantAccess(key=CRM)))
-    relay = a_relay(database, kafka, topics, batches=Slow(topics), publisher=Noted)
-    async with running(relay):
-        await carried(relay, position=position(database))
-    assert set(folded(kafka, topics)) == {"1"}
-    assert len(opened) == 2
-
-
-async def test_a_state_that_another_has_written_over_is_sent_until_it_stands(
-    parts: Parts, database: Database, kafka: str, topics: Topics
-) -> None:
-    """Though the other's record came with the very batch in which ours was sent again."""
-    crossed = ["with the first", "with the second"]
-
-    class Crossed(Publisher):
-        has_state = False
-
-        def publish(self, messages: Sequence[Message]) -> dict[Place, tuple[int, int]]:
-            self.has_state = any((m.topic, m.key) == (topics.state, b"1") for m in messages)
-            return super().publish(messages)
-
-        def foreign_orgs(self) -> set[str]:
-            return {"1"} if self.has_state and crossed and crossed.pop() else set()
-
-    await parts.ledger.execute(registration("1", GrantAccess(key=CRM)))
-    relay = a_relay(database, kafka, topics, publisher=Crossed)
-    async with running(relay):
-        await until(lambda: len(states(kafka, topics)) == 3)
-        await carried(relay, position=position(database))
-
-
-async def test_who_takes_the_relay_again_goes_by_what_another_has_published(
-    parts: Parts, database: Database, kafka: str, topics: Topics
-) -> None:
-    """The catalog is another by then."""
-    await parts.ledger.execute(registration("1"))
-    slow = Slow(topics)
-    slow.slow = False
-    async with running(first := a_relay(database, kafka, topics, batches=slow)):
-        await carried(first, position=position(database))
-        slow.slow = True
-        async with running(second := a_relay(database, kafka, topics)):
-            await parts.ledger.execute(order("1", GrantAccess(key=CRM)))
-            await until(lambda: second.standing == "publishing")
-            document = dict(_document(database)) | {"longest_trial_days": 33}
-            await parts.ledger.publish_catalog(document, by=order("1").by)
-            await carried(second, position=position(database))
-        await parts.ledger.execute(registration("2"))
-        await carried(first, position=position(database))
-        await until(lambda: set(folded(kafka, topics)) == {"1", "2"})
-    assert {d["catalog_version"] for d in folded(kafka, topics).values()} == {2}
-
-
 async def test_views_rebuilt_publish_nothing(
     parts: Parts, database: Database, kafka: str, topics: Topics
 ) -> None:
@@ -272,21 +181,10 @@ async def test_another_catalog_publishes_every_org_again(
     relay = a_relay(database, kafka, topics)
     async with running(relay):
         await carried(relay, position=position(database))
-        document = dict(_document(database)) | {"longest_trial_days": 33}
+        document = dict(document_of(database)) | {"longest_trial_days": 33}
         await parts.ledger.publish_catalog(document, by=order("1").by)
         await until(lambda: {d["catalog_version"] for d in folded(kafka, topics).values()} == {2})
     assert {d["cause"] for d in folded(kafka, topics).values()} == {"republished"}
-
-
-def _document(database: Database) -> dict[str, object]:
-    with psycopg.connect(database.app_url) as connection:
-        row = connection.execute(
-            "SELECT convert_from(state, 'UTF8')::json -> 'document' FROM ledger.events"
-            " WHERE stream = 'catalog'"
-        ).fetchone()
-    assert row is not None
-    found: dict[str, object] = row[0]
-    return found
 
 
 async def test_after_a_restore_nothing_is_published_until_a_new_epoch_begins(
