@@ -7,6 +7,7 @@ from json.encoder import encode_basestring
 from typing import Any
 from uuid import UUID
 
+from domain.ids import uuid_text
 from domain.instants import iso
 
 
@@ -31,7 +32,15 @@ def _instant(value: datetime) -> str:
 
 
 def _id(value: UUID) -> str:
-    return f'"{value}"'
+    return f'"{uuid_text(value)}"'
+
+
+def _array(values: Iterable[Any]) -> str:
+    return f"[{','.join(json_texts(values))}]"
+
+
+def _object(value: dict[str, Any]) -> str:
+    return _whole(value) if value else "{}"
 
 
 def _text_of(value: datetime | UUID) -> str:
@@ -52,5 +61,8 @@ _known: dict[type, Callable[[Any], str]] = {
     type(None): lambda _: "null",
     datetime: _instant,
     UUID: _id,
+    bool: lambda value: "true" if value else "false",
+    tuple: _array,
+    dict: _object,
 }
 _WRITERS = _Writers(_known)

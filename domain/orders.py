@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -11,9 +12,20 @@ from domain.actors import Provenance
 from domain.catalog import Catalog, Key
 from domain.commands import Command
 from domain.ids import OrgId
+from domain.json_text import json_texts, template
 from domain.org import Org
 
-_encoded = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+_KEPT = (
+    "event_ids",
+    "topics",
+    "changed",
+    "before",
+    "after",
+    "remaining_sources",
+    "warnings",
+    "addendum",
+)
+_kept, _STORED = attrgetter(*_KEPT), template(_KEPT)
 
 Addendum = Callable[[Org, Catalog, datetime], Any]
 Wording = Callable[[Catalog], Sequence[Command]]
@@ -82,9 +94,24 @@ class Answer:
 
     def stored(self) -> bytes:
         """What is kept with the command, to answer a repeat."""
-        kept = ("event_ids", "topics", "changed", "before", "after", "remaining_sources")
-        fields = {name: getattr(self, name) for name in (*kept, "warnings", "addendum")}
-        return _encoded(fields).encode()
+        return (_STORED % json_texts(_kept(self))).encode()
+
+    def placed(self, *, version: int, first_position: int | None) -> "Answer":
+        """This answer where its events came to stand (`replace` takes three times as long)."""
+        return Answer(
+            org=self.org,
+            org_version=version,
+            first_position=first_position,
+            event_ids=self.event_ids,
+            topics=self.topics,
+            changed=self.changed,
+            before=self.before,
+            after=self.after,
+            remaining_sources=self.remaining_sources,
+            warnings=self.warnings,
+            addendum=self.addendum,
+            plan_token=self.plan_token,
+        )
 
     @classmethod
     def restored(

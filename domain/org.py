@@ -124,9 +124,9 @@ class Org(BaseAggregate[str]):
         **content: Any,
     ) -> None:
         """Let `fact` have happened: state moves on, and the fact waits to be appended."""
-        content |= common(now=now, by=by, effective_at=effective_at)
-        content |= {"originator_id": self.id, "originator_version": self.version + 1}
-        new = happened(fact, content)
+        place = {"originator_id": self.id, "originator_version": self.version + 1}
+        said = common(now=now, by=by, effective_at=effective_at)
+        new = happened(fact, {**place, **said, **content})
         new.mutate(self)
         self.pending_events.append(new)
 

@@ -63,9 +63,5 @@ def _column(kind: int, values: Sequence[bytes | None]) -> Column | None:
     if nulls and nulls == len(values):
         return None
     parts = [_header(1, nulls > 0, kind, len(values), 1)]
-    for value in values:
-        if value is None:
-            parts.append(_NULL)
-        else:
-            parts += (_size(len(value)), value)
+    parts += [_NULL if value is None else _size(len(value)) + value for value in values]
     return Column(b"".join(parts))

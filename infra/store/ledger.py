@@ -18,7 +18,7 @@ from domain.commands import Command, Context
 from domain.commands.blocks import blocks_not_held
 from domain.decide import Outcome, decide
 from domain.facts import LedgerEvent, common
-from domain.ids import CATALOG_STREAM, Stream, org_stream, uuid7
+from domain.ids import CATALOG_STREAM, Stream, org_stream, uuid7, uuid_text
 from domain.instants import iso
 from domain.orders import Answer, Order
 from domain.org import Org
@@ -163,7 +163,7 @@ class Ledger:
         async with self._turn(org_stream(order.org)):
             for attempt in range(_MOST_TRIES):
                 presume_new = order.presume_new and attempt == 0
-                org = current.copied(await self._load(order, presume_new=presume_new))
+                org = await self._load(order, presume_new=presume_new)
                 version = org.version
                 commands = order.said_by(self._shelf.catalog)
                 await self._check_version(order, version)
@@ -194,15 +194,17 @@ class Ledger:
         raise Unavailable(f"Organisation {order.org} is being changed by many at once; ask again.")
 
     async def _load(self, order: Order, *, presume_new: bool) -> Org:
+        """The org, which may be changed."""
         if presume_new:
             return Org.blank(org_stream(order.org))
         try:
             try:
-                return (await self._table.get(order.org, min_version=order.if_match or 0)).org
+                entry = await self._table.get(order.org, min_version=order.if_match or 0)
             except VersionNotReached:
-                return (await self._table.get(order.org)).org
+                entry = await self._table.get(order.org)
         except UnknownOrg:
             return Org.blank(org_stream(order.org))
+        return current.copied(entry.org)
 
     async def _raised(
         self, order: Order, org: Org, commands: Sequence[Command]
@@ -252,8 +254,9 @@ class Ledger:
             assert appended.first_position is not None
             org.position = appended.first_position + len(answer.event_ids) - 1
             self._table.moved(order.org, version=org.version)
-            self._table.put(org)
-        return replace(answer, org_version=appended.version, first_position=appended.first_position)
+            if not order.presume_new:  # who brings in thousands does not ask for them next
+                self._table.put(org)
+        return answer.placed(version=appended.version, first_position=appended.first_position)
 
     async def _earlier(self, order: Order) -> Answer | None:
         async with self.reading() as connection:
@@ -296,8 +299,8 @@ class Ledger:
             org=order.org,
             org_version=org.version,
             first_position=None,
-            event_ids=tuple(str(fact.event_id) for fact in outcome.facts),
-            topics=tuple(fact.TOPIC for fact in outcome.facts),
+            event_ids=tuple([uuid_text(fact.event_id) for fact in outcome.facts]),
+            topics=tuple([fact.TOPIC for fact in outcome.facts]),
             changed=outcome.changed,
             before=outcome.before,
             after=outcome.after,
