@@ -5,7 +5,7 @@ import re
 from datetime import datetime
 from functools import lru_cache
 from typing import NewType
-from uuid import SafeUUID, UUID
+from uuid import UUID, SafeUUID
 
 from domain.refusals import InvalidOrgId
 
