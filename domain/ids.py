@@ -19,6 +19,7 @@ _ORG_PREFIX = "org-"  # never rename: stored with every event
 _ORG_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}")
 _VERSION_AND_VARIANT = 0x7 << 76 | 0x2 << 62
 _RANDOM_BITS = (1 << 80) - 1 & ~(0xF << 76 | 0x3 << 62)
+_UNKNOWN = SafeUUID.unknown
 _LONGEST_NUMBER = 15  # digits a JSON number carries exactly in every client
 
 
@@ -55,7 +56,7 @@ def uuid7(now: datetime) -> UUID:
     """A time-ordered unique id (RFC 9562, version 7) of the millisecond `now`."""
     made = object.__new__(UUID)  # whose own way of making one takes longer than all the rest
     object.__setattr__(made, "int", _uuid7(now))
-    object.__setattr__(made, "is_safe", SafeUUID.unknown)
+    object.__setattr__(made, "is_safe", _UNKNOWN)
     return made
 
 

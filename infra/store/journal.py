@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 import psycopg
-from psycopg import AsyncConnection, errors
+from psycopg import AsyncConnection, AsyncCursor, errors
 
 from domain.refusals import Unavailable
 from infra.clock import LedgerClock
@@ -148,7 +148,7 @@ class Line:
     def __init__(self, connect: Connect, *, clock: LedgerClock) -> None:
         self._connect = connect
         self._clock = clock
-        self._connection: AsyncConnection | None = None
+        self._cursor: AsyncCursor | None = None  # one for all: a new one costs what four appends do
 
     async def outcomes(self, appends: list[Append]) -> list[Appended | Exception]:
         """Append a batch; of each of its commands what it came to, or why that is not known."""
@@ -162,18 +162,17 @@ class Line:
 
     async def hang_up(self) -> None:
         """Close the connection, if there is one."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
+        cursor, self._cursor = self._cursor, None
+        if cursor is not None:
             with suppress(Exception):
-                await connection.close()
+                await cursor.connection.close()
 
     async def send(self, appends: list[Append]) -> list[Appended]:
         """One try; any error of the database leaves the outcome unknown."""
-        if self._connection is None:
-            self._connection = await self._connect()
-        values = arguments(appends)
-        cursor = await self._connection.execute(CALL, values, prepare=True, binary=True)
-        outcomes = results(await cursor.fetchone() or ())
+        if self._cursor is None:
+            self._cursor = (await self._connect()).cursor()
+        await self._cursor.execute(CALL, arguments(appends), prepare=True, binary=True)
+        outcomes = results(await self._cursor.fetchone() or ())
         self._clock.tell(outcomes[0].clock)
         return outcomes
 

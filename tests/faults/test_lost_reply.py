@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import Counter
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from uuid import uuid4
@@ -39,7 +38,7 @@ class Forgetful(Line):
 
     async def send(self, appends: list[Append]) -> list[Appended]:
         """One try, under ids that nothing was ever sent under."""
-        return await super().send([replace(append, command_id=uuid4()) for append in appends])
+        return await super().send([append._replace(command_id=uuid4()) for append in appends])
 
 
 async def tried(ledger: Ledger, org: str, *, now: datetime) -> None:

@@ -1,7 +1,7 @@
 """`ledger_append` against a model of it: whatever a batch mixes, both come to the same."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from random import Random
 from uuid import UUID
 
@@ -75,7 +75,7 @@ def a_batch(random: Random, model: Model, former: list[Append]) -> list[Append]:
         if crowd and former and random.random() < 0.25:
             again = random.choice(random.choice([former[-20:], batch or former]))
             # Its id alone counts, also on another stream.
-            batch.append(random.choice([again, replace(again, stream=stream)]))
+            batch.append(random.choice([again, again._replace(stream=stream)]))
             continue
         expected = random.choice([None, *[model.version(stream)] * 5, random.randint(0, 9)])
         views = ViewRows(name=f"Name {random.random()}", state=random.randbytes(9), granted="{}")
