@@ -25,9 +25,9 @@ from domain.ids import OrgId
 from domain.orders import Answer, Order
 from domain.refusals import IdempotencyKeyReused, Refusal, Unavailable
 
-BATCH_SIZE = 256  # what one transaction of the journal takes
+BATCH_SIZE = 64  # a short chunk is soon on its way, and there is little to wait for at the end
 
-_AHEAD = 2  # chunks under way: one is decided while the other is being written
+_AHEAD = 8  # chunks under way: some are decided while others are being written
 
 
 class Ledger(Protocol):

@@ -28,9 +28,9 @@ def legacy() -> None:
 @click.option(
     "--batch-size",
     type=click.IntRange(1, 10_000),
-    default=256,
+    default=64,
     show_default=True,
-    help="How many organisations are under way at once.",
+    help="How many organisations are decided together, while others are being written.",
 )
 @click.option("--all-held", is_flag=True, help="List every held organisation, not only 20.")
 @json_option
