@@ -1,11 +1,23 @@
 """How orgs are named, what their streams are called, and ids that sort by time."""
 
+import copy
+import pickle
 from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
 
-from domain.ids import CATALOG_STREAM, OrgId, org_id, org_json, org_of, org_stream, uuid7, uuid7_hex
+from domain.ids import (
+    CATALOG_STREAM,
+    OrgId,
+    org_id,
+    org_json,
+    org_of,
+    org_stream,
+    uuid7,
+    uuid7_hex,
+    uuid_text,
+)
 from domain.refusals import InvalidOrgId
 from tests.domain.world import noon
 
@@ -52,6 +64,21 @@ def test_an_event_id_is_a_uuid_of_version_7_at_its_millisecond() -> None:
     event_id = uuid7(noon)
     assert (event_id.version, event_id.variant) == (7, "specified in RFC 4122")
     assert event_id.int >> 80 == noon.timestamp() * 1000
+
+
+def test_an_event_id_is_a_uuid_like_any_other() -> None:
+    """However it was made: the same when it is read again, copied or pickled."""
+    event_id = uuid7(noon)
+
+    assert [UUID(str(event_id)), copy.deepcopy(event_id), pickle.loads(pickle.dumps(event_id))] == [  # noqa: S301 - our own
+        event_id
+    ] * 3
+    assert event_id.is_safe is UUID(int=0).is_safe
+
+
+@pytest.mark.parametrize("value", [UUID(int=0), UUID(int=1), UUID(int=2**128 - 1), uuid7(noon)])
+def test_an_id_is_written_as_everybody_writes_it(value: UUID) -> None:
+    assert uuid_text(value) == str(value)
 
 
 def test_event_ids_sort_by_time_and_never_repeat() -> None:

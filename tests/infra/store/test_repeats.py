@@ -140,3 +140,11 @@ async def test_a_repeat_that_is_refused_for_its_own_work_is_answered(parts: Part
     assert (again.event_ids, again.org_version) == (first.event_ids, first.org_version)
     with pytest.raises(Refusal):
         await parts.ledger.execute(replace(asked, command_id=uuid4()))
+
+
+async def test_who_brings_in_an_org_as_new_keeps_none_of_it(parts: Parts) -> None:
+    """An import of thousands needs memory for those under way; a read gets what was written."""
+    await parts.ledger.execute(replace(registration(ORG), presume_new=True))
+
+    assert parts.table.held(ORG) is None
+    assert (await parts.table.get(ORG)).version == 1
