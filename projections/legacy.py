@@ -1,9 +1,8 @@
 """The legacy column `enabled_modules`: `{UPPER_KEY: bool}`, right at every instant by itself."""
 
+import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-
-from pydantic_core import to_json
 
 from domain.catalog import Catalog, Key
 from domain.effective import Effective
@@ -31,7 +30,7 @@ def written(org: Org) -> str:
         spans = granted_spans(grants, _blocks_over(org, key))
         if spans:
             row[key.upper()] = [[iso(a), iso(b) if b else None] for a, b in spans]
-    return to_json(row).decode()
+    return _encoded(row)
 
 
 def granted_spans(grants: list[Grant], blocks: list[Block]) -> list[Span]:
@@ -70,3 +69,6 @@ def _blocks_over(org: Org, module: Key) -> list[Block]:
         for block in org.blocks.values()
         if block.scope == "org" or (block.scope == "module" and block.key == module)
     ]
+
+
+_encoded = json.JSONEncoder(separators=(",", ":")).encode
