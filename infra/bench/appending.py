@@ -2,8 +2,6 @@
 
 from itertools import count
 
-from eventsourcing.persistence import StoredEvent
-
 from domain.ids import uuid7
 from infra.bench.figures import Figure, Target
 from infra.bench.ground import Ground
@@ -20,7 +18,7 @@ from infra.bench.rounds import Sample, arm, closed_loop, in_turns, require
 from infra.bench.samples import Written, sample_org
 from infra.bench.taken import Taken
 from infra.clock import LedgerClock
-from infra.store.append import Append
+from infra.store.append import Append, StoredFact
 from infra.store.journal import Journal
 from infra.wiring import dialling
 
@@ -60,7 +58,6 @@ class Appends:
         org = next(self._turns) % len(self._versions)
         version, now = self._versions[org], self._clock.now()
         stream = f"org-{org + 1}"
-        stored = StoredEvent(stream, version + 1, self._written.topic, self._written.body)
         # Rows that stay as they are would cost less to write than those of a real change.
         views = self._written.former if version % 2 else self._written.views
         appended = await self._journal.append(
@@ -68,7 +65,7 @@ class Appends:
                 command_id=uuid7(now),
                 stream=stream,
                 expected=version,
-                events=[(uuid7(now), stored)],
+                events=[StoredFact(uuid7(now), self._written.topic, self._written.body)],
                 views=views,
             )
         )

@@ -14,7 +14,7 @@ from infra.bypass.notes import made
 from infra.clock import LedgerClock
 from infra.store.append import Append
 from infra.store.journal import Journal
-from infra.store.mapper import FactMapper
+from infra.store.mapper import stored
 
 MOST_AT_ONCE = 256  # events in one append
 
@@ -41,7 +41,6 @@ class Convoy:
         self._journal = journal
         self._stream = stream
         self._clock = clock
-        self._mapper = FactMapper()
         self._waiting: deque[Waiting] = deque()
         self._under_way: asyncio.Task[None] | None = None
 
@@ -86,15 +85,15 @@ class Convoy:
 
     async def _appended(self, batch: Sequence[Waiting]) -> int:
         now = self._clock.now()
-        facts = [
+        facts = (
             made(each.fact, stream=self._stream, by=each.by, now=now, content=each.content)
             for each in batch
-        ]
+        )
         append = Append(
             command_id=uuid7(now),
             stream=self._stream,
             expected=None,
-            events=[(fact.event_id, self._mapper.to_stored_event(fact)) for fact in facts],
+            events=[stored(fact) for fact in facts],
         )
         appended = await self._journal.append(append)
         assert appended.first_position is not None

@@ -10,7 +10,7 @@ from domain.facts import Fact, LedgerEvent, common, happened
 from domain.ids import Stream, uuid7
 from infra.store.append import Append, Appended
 from infra.store.journal import Journal
-from infra.store.mapper import FactMapper
+from infra.store.mapper import stored
 
 
 class Notes:
@@ -18,7 +18,6 @@ class Notes:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._mapper = FactMapper()
 
     async def write(
         self,
@@ -52,7 +51,7 @@ class Notes:
                 command_id=command_id or uuid7(now),
                 stream=stream,
                 expected=expected,
-                events=[(noted.event_id, self._mapper.to_stored_event(noted))],
+                events=[stored(noted)],
             )
         )
 

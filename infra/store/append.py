@@ -5,8 +5,6 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
-from eventsourcing.persistence import StoredEvent
-
 from infra.store.columns import Column, bigints, blobs, ints, texts, uuids
 
 Verdict = Literal["appended", "known", "conflict"]
@@ -20,6 +18,14 @@ class ViewRows(NamedTuple):
     granted: str
 
 
+class StoredFact(NamedTuple):
+    """A fact as it is stored; its stream and its version are given with the append."""
+
+    event_id: UUID
+    topic: str
+    body: bytes
+
+
 class Append(NamedTuple):
     """What one command wants written; `expected` None takes the stream at any version.
 
@@ -29,7 +35,7 @@ class Append(NamedTuple):
     command_id: UUID
     stream: str
     expected: int | None
-    events: Sequence[tuple[UUID, StoredEvent]]
+    events: Sequence[StoredFact]
     views: ViewRows | None = None
     fingerprint: bytes | None = None
     response: bytes | None = None
@@ -57,11 +63,8 @@ CALL = (
 def arguments(appends: Sequence[Append]) -> tuple[Column | None, ...]:
     """The columns that `CALL` takes."""
     views = [append.views for append in appends]
-    events = [
-        (ordinal, event_id, stored)
-        for ordinal, append in enumerate(appends, start=1)
-        for event_id, stored in append.events
-    ]
+    ordinals = [n for n, append in enumerate(appends, start=1) for _ in append.events]
+    events = [event for append in appends for event in append.events]
     return (
         uuids([append.command_id for append in appends]),
         blobs([append.fingerprint for append in appends]),
@@ -71,10 +74,10 @@ def arguments(appends: Sequence[Append]) -> tuple[Column | None, ...]:
         texts([rows.name if rows else None for rows in views]),
         blobs([rows.state if rows else None for rows in views]),
         texts([rows.granted if rows else None for rows in views]),
-        ints([ordinal for ordinal, _, _ in events]),
-        uuids([event_id for _, event_id, _ in events]),
-        texts([stored.topic for _, _, stored in events]),
-        blobs([stored.state for _, _, stored in events]),
+        ints(ordinals),
+        uuids([event_id for event_id, _, _ in events]),
+        texts([topic for _, topic, _ in events]),
+        blobs([body for _, _, body in events]),
     )
 
 

@@ -37,7 +37,7 @@ from domain.refusals import (
 from infra.clock import LedgerClock
 from infra.store.append import Append, Appended, ViewRows
 from infra.store.journal import Journal
-from infra.store.mapper import FactMapper
+from infra.store.mapper import stored
 from projections import current, legacy
 from projections.blocks import blocks_raised
 from projections.orgs import live_grants_by_key
@@ -65,7 +65,6 @@ class Ledger:
         self._shelf = shelf
         self._clock = clock
         self._pool = pool
-        self._mapper = FactMapper()
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._running: set[UUID] = set()
 
@@ -130,7 +129,7 @@ class Ledger:
                     command_id=uuid7(self._clock.now()),
                     stream=CATALOG_STREAM,
                     expected=catalog.version - 1,
-                    events=[(fact.event_id, self._mapper.to_stored_event(fact))],
+                    events=[stored(fact)],
                 )
                 if (await self._journal.append(append)).verdict != "conflict":
                     self._shelf.put(catalog)
@@ -149,7 +148,7 @@ class Ledger:
                 command_id=uuid7(now),
                 stream=stream,
                 expected=None,
-                events=[(noted.event_id, self._mapper.to_stored_event(noted))],
+                events=[stored(noted)],
             )
         )
         assert appended.first_position is not None
@@ -233,7 +232,7 @@ class Ledger:
                 command_id=order.command_id or uuid7(self._clock.now()),
                 stream=org.id,
                 expected=expected,
-                events=[(fact.event_id, self._mapper.to_stored_event(fact)) for fact in facts],
+                events=[stored(fact) for fact in facts],
                 views=views,
                 fingerprint=order.fingerprint or None,
                 response=answer.stored() if order.command_id else None,

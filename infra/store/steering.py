@@ -16,7 +16,7 @@ from domain.steering import Steer, Steered, SteeringContext
 from infra.clock import LedgerClock
 from infra.store.append import Append, Appended
 from infra.store.journal import Journal
-from infra.store.mapper import FactMapper, read_fact
+from infra.store.mapper import read_fact, stored
 from projections.rollout import Gates, read_rollout
 from projections.shelf import Shelf
 
@@ -40,7 +40,6 @@ class Steering:
         self._shelf = shelf
         self._clock = clock
         self._reading = reading
-        self._mapper = FactMapper()
 
     async def steer(
         self,
@@ -123,7 +122,7 @@ class Steering:
                 command_id=command_id or uuid7(self._clock.now()),
                 stream=ROLLOUT_STREAM,
                 expected=expected,
-                events=[(fact.event_id, self._mapper.to_stored_event(fact)) for fact in facts],
+                events=[stored(fact) for fact in facts],
                 fingerprint=fingerprint or None,
                 response=json.dumps(kept).encode() if command_id else None,
             )

@@ -6,7 +6,6 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from eventsourcing.persistence import StoredEvent
 from psycopg import sql
 
 from domain.commands import GrantAccess
@@ -21,7 +20,7 @@ from infra.postgres.embedded import EmbeddedPostgres
 from infra.postgres.errors import AlreadyReleased
 from infra.readiness import readiness
 from infra.settings import Settings
-from infra.store.append import Append
+from infra.store.append import Append, StoredFact
 from infra.store.connections import UnsafeDatabase, connect, reading_pool
 from infra.wiring import Parts, dialling, opened, prepare_database, running
 from projections.rollout import Gates
@@ -228,14 +227,14 @@ async def test_a_rollout_that_cannot_be_read_leaves_the_last_good_one(
 ) -> None:
     """It raises an alarm, and never fails towards enforcing."""
     await parts.rollouts.steer([Kill()], by=ROOT)
-    unheard_of = StoredEvent(ROLLOUT_STREAM, 2, "entitlements.GatingReinvented.v9", b"{}")
+    unheard_of = StoredFact(uuid4(), "entitlements.GatingReinvented.v9", b"{}")
     async with running_journal(lambda: connect(database.app_url)) as journal:
         await journal.append(
             Append(
                 command_id=uuid4(),
                 stream=ROLLOUT_STREAM,
                 expected=1,
-                events=[(uuid4(), unheard_of)],
+                events=[unheard_of],
             )
         )
 

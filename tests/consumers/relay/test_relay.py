@@ -8,7 +8,6 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from eventsourcing.persistence import StoredEvent
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 from psycopg import sql
@@ -25,7 +24,7 @@ from infra.database import Database
 from infra.propagation import topics_of
 from infra.restoring import restore_epoch
 from infra.settings import Settings
-from infra.store.append import Append
+from infra.store.append import Append, StoredFact
 from infra.store.connections import connect
 from infra.store.mapper import read_fact
 from infra.wiring import Parts
@@ -140,7 +139,7 @@ async def test_what_cannot_be_rendered_is_a_dead_letter_in_its_place(
     """The events of its org that follow go on, in order."""
     with psycopg.connect(database.app_url, autocommit=True) as writer:
         call(writer, append("org-1"))
-        broken = [(uuid4(), StoredEvent("org-1", 0, "entitlements.Broken.v1", b"no JSON"))]
+        broken = [StoredFact(uuid4(), "entitlements.Broken.v1", b"no JSON")]
         call(writer, Append(command_id=uuid4(), stream="org-1", expected=1, events=broken))
         call(writer, append("org-1", expected=2))
     relay = a_relay(database, kafka, topics)

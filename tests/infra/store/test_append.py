@@ -66,9 +66,9 @@ def test_what_was_asked_is_what_is_stored(app: Connection) -> None:
     call(app, *wanted)
 
     asked = [
-        (each.stream, event_id, stored.topic, stored.state)
+        (each.stream, event_id, topic, body)
         for each in wanted
-        for event_id, stored in each.events
+        for event_id, topic, body in each.events
     ]
     assert [(r.stream, r.event_id, r.topic, r.state) for r in log(app)] == asked
 

@@ -48,7 +48,7 @@ class Model:
 
     def append(self, wanted: Append, version: int) -> Outcome:
         first = len(self.log) + 1 if wanted.events else None
-        for event_id, _ in wanted.events:
+        for event_id, _, _ in wanted.events:
             version += 1
             self.log.append((wanted.stream, version, event_id))
         if wanted.views and wanted.events:

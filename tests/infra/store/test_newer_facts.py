@@ -8,7 +8,6 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from eventsourcing.persistence import StoredEvent
 
 from api.render_audit import csv_lines, json_lines
 from api.render_history import recorded
@@ -20,7 +19,7 @@ from domain.refusals import OrgHeldByNewerVersion
 from infra.database import Database
 from infra.histories import Audit, Histories
 from infra.readiness import readiness
-from infra.store.append import Append, ViewRows
+from infra.store.append import Append, StoredFact, ViewRows
 from infra.store.newer_facts import read_any_fact
 from infra.wiring import Parts
 from projections import current, legacy
@@ -58,12 +57,12 @@ async def upgraded(parts: Parts, database: Database, *, more: dict[str, Any] | N
         state=json.dumps(state, separators=(",", ":")).encode(),
         granted=legacy.written(org),
     )
-    event = StoredEvent(org_stream(ORG), 0, TOPIC, json.dumps(BODY).encode())
+    event = StoredFact(UUID(BODY["event_id"]), TOPIC, json.dumps(BODY).encode())
     newer = Append(
         command_id=uuid4(),
         stream=org_stream(ORG),
         expected=org.version,
-        events=[(UUID(BODY["event_id"]), event)],
+        events=[event],
         views=views,
     )
     with psycopg.connect(database.app_url, autocommit=True) as app:
@@ -115,7 +114,7 @@ async def test_a_held_org_is_read_from_its_row_as_ever(
 async def test_a_state_with_more_in_it_than_is_known_holds_its_org(
     parts: Parts, database: Database
 ) -> None:
-    """Written back, what a newer version keeps there would be lost."""
+    """StoredFact back, what a newer version keeps there would be lost."""
     await upgraded(parts, database, more={"seats": {"crm": 12}})
     state = {"name": "A", "decided_at": BODY["timestamp"], "grants": [], "used_trials": {}}
     block = {

@@ -42,7 +42,7 @@ def recorder(database: Database) -> Iterator[LedgerRecorder]:
 
 def insert(recorder: LedgerRecorder, *appends: Append) -> list[int]:
     """As the library calls it: the events, and beside them what they belong to."""
-    events = [stored for each in appends for _, stored in each.events]
+    events = [StoredEvent(a.stream, 0, topic, body) for a in appends for _, topic, body in a.events]
     return list(recorder.insert_events(events, appends=appends) or [])
 
 

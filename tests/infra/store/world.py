@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 import psycopg
-from eventsourcing.persistence import StoredEvent
 from psycopg import sql
 
 from domain.facts import LedgerEvent
@@ -19,7 +18,7 @@ from domain.instants import BEGINNING
 from domain.org import Org, rebuild
 from infra.database import Database
 from infra.migrations.run import newest_revision
-from infra.store.append import CALL, Append, Appended, ViewRows, arguments, results
+from infra.store.append import CALL, Append, Appended, StoredFact, ViewRows, arguments, results
 from infra.store.mapper import read_fact
 from tests.infra.postgres.world import PATIENCE
 
@@ -104,12 +103,11 @@ def append(
     response: bytes | None = None,
 ) -> Append:
     """A command that wants `events` events on one stream, the most ordinary there is."""
-    stored = [StoredEvent(stream, 0, topic, b'{"n":%d}' % n) for n in range(events)]
     return Append(
         command_id=command_id or uuid4(),
         stream=stream,
         expected=expected,
-        events=[(uuid4(), event) for event in stored],
+        events=[StoredFact(uuid4(), topic, b'{"n":%d}' % n) for n in range(events)],
         views=views,
         fingerprint=fingerprint,
         response=response,
