@@ -43,12 +43,8 @@ class FactMapper(Mapper[str]):
     def to_stored_event(self, domain_event: DomainEventProtocol[str]) -> StoredEvent:
         """The stored form; the stream and the version stand beside the body, not in it."""
         fact = cast(LedgerEvent, domain_event)
-        return StoredEvent(
-            originator_id=fact.originator_id,
-            originator_version=fact.originator_version,
-            topic=fact.TOPIC,
-            state=fact_body(fact),
-        )
+        _, topic, body = stored(fact)
+        return StoredEvent(fact.originator_id, fact.originator_version, topic, body)
 
     def to_domain_event(self, stored_event: StoredEvent) -> LedgerEvent:
         """The fact that was stored.
