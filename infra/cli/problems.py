@@ -49,7 +49,7 @@ class _Known(NamedTuple):
 # By name, so that telling a problem imports nothing; a test sees to it that each name exists.
 KNOWN = {
     "builtins.OSError": _Known("os_error"),
-    "consumers.relay.publisher.PublishFailed": _Known("broker_unreachable", BROKER),
+    "consumers.relay.producer.PublishFailed": _Known("broker_unreachable", BROKER),
     "consumers.topics.TopicMisconfigured": _Known("topic_misconfigured"),
     "infra.carrying.NoBroker": _Known("no_broker"),
     "infra.cli.files.UnreadableFile": _Known("unreadable_file"),
