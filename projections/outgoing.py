@@ -30,12 +30,6 @@ _PAGE = """
 """
 _STATE = "SELECT org, org_version, position, state FROM ledger.current_entitlements "
 
-# Not waited for until it is on the disk: a cursor that a crash takes back is one that records are
-# sent again from, and whoever relays finds out by the connection that it broke.
-_ADVANCE = """
-    SELECT set_config('synchronous_commit', 'off', true),
-           ledger.relay_advance(%s, %s, %s, %s, %s, %s)
-"""
 _SNAPSHOTS = """
     SELECT w.stream, s.version, s.state
       FROM unnest(%s::text[], %s::bigint[]) AS w (stream, version)
@@ -139,7 +133,7 @@ class OutgoingLog:
     async def advance(self, cursor: Cursor, *, seconds: float) -> bool:
         """Note how far the broker has acknowledged, and keep the relay; False: it is lost."""
         rows = await self._ask(
-            _ADVANCE,
+            "SELECT ledger.relay_advance(%s, %s, %s, %s, %s, %s)",
             self._holder,
             cursor.fence,
             seconds,
@@ -147,7 +141,7 @@ class OutgoingLog:
             cursor.republished,
             Jsonb(cursor.marks),
         )
-        return bool(rows[0][1])
+        return bool(rows[0][0])
 
     async def release(self, cursor: Cursor) -> None:
         """Let another take the relay at once."""
