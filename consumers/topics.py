@@ -13,6 +13,7 @@ DAY_MS = 86_400_000
 EVENTS_KEPT_DAYS = 7
 PARTITIONS = 3
 _CLEANUP = "cleanup.policy"
+_LARGEST, _USUAL_LARGEST = "max.message.bytes", 1_000_000
 
 
 class TopicMisconfigured(Exception):
@@ -62,8 +63,11 @@ class TopicsFound(NamedTuple):
     misconfigured: list[TopicMisconfigured]
 
 
-def ensure_topics(servers: str, topics: Topics, *, partitions: int, timeout_ms: int) -> None:
+def ensure_topics(servers: str, topics: Topics, *, partitions: int, timeout_ms: int) -> int:
     """Create the topics that are missing, and look at those that are there.
+
+    Returns:
+        How many bytes a batch may have in each of them.
 
     Raises:
         TopicMisconfigured: one is cleaned up in a way that loses what it is for.
@@ -79,8 +83,13 @@ def ensure_topics(servers: str, topics: Topics, *, partitions: int, timeout_ms: 
         }
         if missing:
             _create(admin, missing)
-        for problem in _problems(admin, {name: wanted[name] for name in wanted if name in there}):
+        found = _settings(admin, list(wanted))
+        for problem in _problems(found, wanted):
             raise problem
+        return min(
+            (int(largest) for at in found.values() if (largest := at.get(_LARGEST)) is not None),
+            default=_USUAL_LARGEST,
+        )
 
 
 def look_at_topics(servers: str, topics: Topics, *, timeout_ms: int) -> TopicsFound:
@@ -97,7 +106,7 @@ def look_at_topics(servers: str, topics: Topics, *, timeout_ms: int) -> TopicsFo
         return TopicsFound(
             partitions={each["name"]: len(each["partitions"]) for each in described},
             missing=[name for name in wanted if name not in there],
-            misconfigured=list(_problems(admin, there)),
+            misconfigured=list(_problems(_settings(admin, list(there)), there)),
         )
 
 
@@ -119,17 +128,23 @@ def _create(admin: KafkaAdminClient, missing: Mapping[str, Mapping[str, Any]]) -
         admin.wait_for_topics(list(missing))
 
 
+def _settings(admin: KafkaAdminClient, names: list[str]) -> dict[str, dict[str, str | None]]:
+    """By topic, what it is kept by; a broker may not say everything."""
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+    found = admin.describe_configs(resources, config_filter="all") if names else {}
+    return {
+        topic: {setting: entry.get("value") for setting, entry in settings.items()}
+        for configs in found.values()
+        for topic, settings in configs.items()
+    }
+
+
 def _problems(
-    admin: KafkaAdminClient, wanted: Mapping[str, Mapping[str, str]]
+    found: Mapping[str, Mapping[str, str | None]], wanted: Mapping[str, Mapping[str, str]]
 ) -> Iterator[TopicMisconfigured]:
-    if not wanted:
-        return
-    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in wanted]
-    found = admin.describe_configs(resources, config_filter="all")
-    for configs in found.values():
-        for topic, settings in configs.items():
-            policy = settings.get(_CLEANUP, {}).get("value")
-            if policy is not None and policy != wanted[topic][_CLEANUP]:
-                yield TopicMisconfigured(
-                    topic, setting=_CLEANUP, found=policy, wanted=wanted[topic][_CLEANUP]
-                )
+    for topic, settings in found.items():
+        policy = settings.get(_CLEANUP)
+        if policy is not None and policy != wanted[topic][_CLEANUP]:
+            yield TopicMisconfigured(
+                topic, setting=_CLEANUP, found=policy, wanted=wanted[topic][_CLEANUP]
+            )

@@ -126,7 +126,7 @@ class Org(BaseAggregate[str]):
         """Let `fact` have happened: state moves on, and the fact waits to be appended."""
         place = {"originator_id": self.id, "originator_version": self.version + 1}
         said = common(now=now, by=by, effective_at=effective_at)
-        new = happened(fact, {**place, **said, **content})
+        new = happened(fact, {**content, **said, **place})
         new.mutate(self)
         self.pending_events.append(new)
 

@@ -12,7 +12,7 @@ from uuid import uuid4
 from consumers.invalidation.invalidation import Invalidation, Listener
 from consumers.relay.batch import Batches
 from consumers.relay.kafka_python import PythonProducer
-from consumers.relay.producer import Producer
+from consumers.relay.producer import OpenProducer
 from consumers.relay.publisher import Publisher
 from consumers.relay.relay import Relay
 from consumers.topics import Topics
@@ -74,7 +74,7 @@ def publisher(settings: Settings, servers: str) -> Callable[[], Publisher]:
     )
 
 
-def client_of(settings: Settings) -> Callable[[str], Producer]:
+def client_of(settings: Settings) -> OpenProducer:
     """What opens the producer of the client that is chosen."""
     if settings.kafka_client == "kafka-python":
         return PythonProducer

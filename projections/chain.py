@@ -32,9 +32,9 @@ _BETWEEN = "\x1f"
 # which copies less. `textsend` writes the client's encoding, and an instant as floating point is
 # exact until 2106: what is therefore not found right is hashed once more by the exact one above.
 _SIFT = """
-    SELECT count(*) = %(until)s::bigint - %(after)s::bigint AND bool_and(
-               position = before + 1 AND micros >= earlier
-               AND hash = sha256('\\x01'::bytea || previous || leaf)),
+    SELECT count(*) = %(until)s::bigint - %(after)s::bigint AND bool_and((
+               position = before + 1 AND micros >= earlier AND version > 0
+               AND hash = sha256('\\x01'::bytea || previous || leaf)) IS TRUE),
            (SELECT hash FROM ledger.events WHERE position = %(until)s),
            max(micros), string_agg(stream, E'\\x1f'), string_agg(int8send(version), '')
       FROM (SELECT position, stream, version, micros, hash, leaf,

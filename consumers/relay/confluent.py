@@ -29,7 +29,7 @@ log = logging.getLogger("entitlements.relay.librdkafka")
 class ConfluentProducer:
     """See `Producer`; connects when it is first asked for anything."""
 
-    def __init__(self, servers: str) -> None:
+    def __init__(self, servers: str, *, batch_bytes: int = BATCH_BYTES) -> None:
         self._client = Producer(
             {
                 "bootstrap.servers": servers,
@@ -37,7 +37,7 @@ class ConfluentProducer:
                 "enable.idempotence": True,
                 "compression.type": "gzip",
                 "compression.level": QUICKLY,
-                "batch.size": BATCH_BYTES,
+                "batch.size": batch_bytes,
                 "linger.ms": LINGER_MS,
                 "message.max.bytes": REQUEST_BYTES,
                 "request.timeout.ms": TIMEOUT_MS,
@@ -64,7 +64,10 @@ class ConfluentProducer:
         outcomes: list[int | Unsent] = [late] * len(placed)
 
         def delivered(number: int, error: KafkaError | None, delivery: Delivery) -> None:
-            outcomes[number] = _offset(delivery) if error is None else _unsent(error)
+            if error is not None:
+                outcomes[number] = _unsent(error)
+            elif (offset := delivery.offset()) is not None:  # it is, but for a duplicate
+                outcomes[number] = offset
 
         for number, (message, partition) in enumerate(placed):
             try:
@@ -87,12 +90,6 @@ class ConfluentProducer:
         """See `Producer.abandon`."""
         self._client.purge()
         self._client.close()
-
-
-def _offset(delivery: Delivery) -> int:
-    offset = delivery.offset()
-    assert offset is not None
-    return offset
 
 
 def _unsent(error: KafkaError) -> Unsent:

@@ -61,7 +61,8 @@ class PythonProducer:
         PublishFailed: the broker cannot be reached.
     """
 
-    def __init__(self, servers: str) -> None:
+    def __init__(self, servers: str, *, batch_bytes: int = BATCH_BYTES) -> None:
+        self._batch_bytes = batch_bytes
         speed_up()
         try:
             self._client = Abandonable(
@@ -69,7 +70,7 @@ class PythonProducer:
                 acks="all",
                 enable_idempotence=True,
                 compression_type="gzip",
-                batch_size=BATCH_BYTES,
+                batch_size=batch_bytes,
                 linger_ms=LINGER_MS,
                 max_request_size=REQUEST_BYTES,
                 max_block_ms=TIMEOUT_MS,
@@ -93,32 +94,26 @@ class PythonProducer:
     def send(self, placed: Sequence[Placed]) -> list[int | Unsent]:
         """See `Producer.send`."""
         places = {(m.topic, at): TopicPartition(m.topic, at) for m, at in placed}
+        failed: list[int] = []  # of those that may have a batch for themselves, in order of time
+        sent: list[FutureRecordMetadata] = []
         try:
-            sent = [self._client.place(m, places[m.topic, at]) for m, at in placed]
+            for number, (message, at) in enumerate(placed):
+                sent.append(self._client.place(message, places[message.topic, at]))
+                if 2 * len(message.value or b"") > self._batch_bytes:
+                    sent[-1].add_errback(lambda error, number=number: failed.append(number))
             self._client.flush(timeout=FLUSH_SECONDS)
         except _FAILURES as error:
             raise PublishFailed(error) from error
-        refused: dict[tuple[str, int], object] = {}  # whatever comes after it fails as it does
-        for (message, at), future in zip(placed, sent, strict=True):
-            if future.failed():
-                refused.setdefault((message.topic, at), _batch(future))
-        return [
-            _outcome(future, refused=_batch(future) is refused.get((message.topic, at)))
-            for (message, at), future in zip(placed, sent, strict=True)
-        ]
+        # One that is refused ends the producer, and with it whatever it has not sent.
+        return [_outcome(future, first=[n] == failed[:1]) for n, future in enumerate(sent)]
 
     def abandon(self) -> None:
         """See `Producer.abandon`."""
         self._client.abandon()
 
 
-def _batch(future: FutureRecordMetadata) -> object:
-    """What is one and the same for the records that went out in one batch."""
-    return future._produce_future  # noqa: SLF001 - it tells no other way
-
-
-def _outcome(future: FutureRecordMetadata, *, refused: bool) -> int | Unsent:
+def _outcome(future: FutureRecordMetadata, *, first: bool) -> int | Unsent:
     if future.succeeded():
         return int(future.value.offset)
     error = future.exception or TimeoutError("no acknowledgement in time")
-    return Unsent(error, for_good=refused and isinstance(error, _TOO_LARGE))
+    return Unsent(error, for_good=first and isinstance(error, _TOO_LARGE))

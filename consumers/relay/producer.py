@@ -11,7 +11,7 @@ from consumers.relay.records import Message
 TIMEOUT_MS = 5_000
 DELIVERY_MS = 8_000
 FLUSH_SECONDS = DELIVERY_MS / 1000 + 2
-BATCH_BYTES = 512 * 1024  # before compression, so that no batch is too large for a broker after it
+BATCH_BYTES = 512 * 1024  # at most, before compression; less where a topic takes less
 REQUEST_BYTES = 8 * BATCH_BYTES
 LINGER_MS = 1_000  # every batch is flushed, so nothing waits for this
 
@@ -30,10 +30,20 @@ class PublishFailed(Exception):
 
 
 class Unsent(NamedTuple):
-    """Why a record was not acknowledged; `for_good` when it is larger than the broker takes."""
+    """Why a record was not acknowledged.
+
+    `for_good` when it is larger than the broker takes, and alone in its batch: as a batch of
+    several is no larger than any topic takes, none of them is refused for another's sake.
+    """
 
     error: BaseException
     for_good: bool
+
+
+class OpenProducer(Protocol):
+    """Connects a producer whose batches of several records have at most so many bytes."""
+
+    def __call__(self, servers: str, *, batch_bytes: int) -> "Producer": ...
 
 
 class Producer(Protocol):

@@ -5,7 +5,7 @@ Synchronous, as its producer is: used by one thread at a time, and never by an e
 
 import contextlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
@@ -16,7 +16,14 @@ from kafka.partitioner.default import murmur2
 from consumers import wire
 from consumers.codec import speed_up
 from consumers.relay.kafka_python import PythonProducer
-from consumers.relay.producer import TIMEOUT_MS, Placed, Producer, PublishFailed, Unsent
+from consumers.relay.producer import (
+    BATCH_BYTES,
+    TIMEOUT_MS,
+    OpenProducer,
+    Placed,
+    PublishFailed,
+    Unsent,
+)
 from consumers.relay.records import Message
 from consumers.topics import Topics, ensure_topics
 from projections.outgoing import Marks
@@ -62,7 +69,7 @@ class Publisher:
         topics: Topics,
         *,
         partitions: int,
-        open_producer: Callable[[str], Producer] = PythonProducer,
+        open_producer: OpenProducer = PythonProducer,
     ) -> None:
         """Create what topics are missing, and connect.
 
@@ -73,13 +80,12 @@ class Publisher:
         self._servers = servers
         self._topics = topics
         with _failing():
-            ensure_topics(servers, topics, partitions=partitions, timeout_ms=TIMEOUT_MS)
+            largest = ensure_topics(servers, topics, partitions=partitions, timeout_ms=TIMEOUT_MS)
         self._watched = (topics.events, topics.state)
         self._partitions: dict[str, Sequence[int]] = {}
-        self._producer = open_producer(servers)
+        self._producer = open_producer(servers, batch_bytes=min(BATCH_BYTES, largest))
         try:
-            for topic in self._watched:  # so that the first events need not wait
-                self._partitions_of(topic)
+            self._look_at_partitions()  # so that the first events need not wait
         except PublishFailed:
             self._producer.abandon()
             raise
@@ -87,8 +93,8 @@ class Publisher:
         self._foreign: list[tuple[Place, int, int]] = []
 
     def state_partitions(self) -> Sequence[int]:
-        """Where heartbeats go: every partition, those added since the last ones too."""
-        self._partitions.clear()
+        """Where heartbeats go, looked up anew: records of an org go there from now on, too."""
+        self._look_at_partitions()
         return self._partitions_of(self._topics.state)
 
     def inspect(self, marks: Marks, *, all_of_it: bool = False) -> Found:
@@ -159,6 +165,9 @@ class Publisher:
             return message.partition
         there = self._partitions_of(message.topic)
         return there[_hash(message.key) % len(there)]
+
+    def _look_at_partitions(self) -> None:
+        self._partitions = {topic: self._producer.partitions(topic) for topic in self._watched}
 
     def _partitions_of(self, topic: str) -> Sequence[int]:
         found = self._partitions.get(topic)

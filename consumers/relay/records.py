@@ -190,17 +190,15 @@ def _whose(org: OrgId | None, topic: str) -> str:
 
 
 def _headers(event: Event, org: bytes | None, recorded_at: str, *, epoch: int) -> wire.Headers:
-    """Those of `wire.headers`, spelled out: there are millions."""
-    found = [
-        *wire.FIXED,
-        (wire.ID, event.event_id.encode()),
-        (wire.TYPE, event.topic.encode()),
+    """Those that `wire.headers` would give of it, spelled out: there are millions."""
+    found = [*wire.FIXED, (wire.ID, event.event_id.encode()), (wire.TYPE, event.topic.encode())]
+    if org is not None:
+        found += [(wire.SUBJECT, org), (wire.ORG_VERSION, b"%d" % event.version)]
+    found += [
         (wire.TIME, recorded_at.encode()),
         (wire.SEQUENCE, b"%d" % event.position),
         (wire.EPOCH, b"%d" % epoch),
     ]
-    if org is not None:
-        found += [(wire.SUBJECT, org), (wire.ORG_VERSION, b"%d" % event.version)]
     return found
 
 

@@ -30,7 +30,7 @@ def legacy() -> None:
     type=click.IntRange(1, 10_000),
     default=64,
     show_default=True,
-    help="How many organisations are decided together, while others are being written.",
+    help="How many organisations are decided together; eight such batches are under way.",
 )
 @click.option("--all-held", is_flag=True, help="List every held organisation, not only 20.")
 @json_option

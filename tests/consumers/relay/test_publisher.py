@@ -5,26 +5,25 @@ By either client: what one leaves to the broker, the other goes on with.
 
 import socket
 import time
-from collections.abc import Callable
+from contextlib import closing
 from random import Random
 
 import pytest
 from confluent_kafka import Producer as BareConfluent
-from kafka import KafkaProducer
+from kafka import KafkaAdminClient, KafkaProducer
 from kafka.errors import KafkaTimeoutError
 
 from consumers import wire
 from consumers.relay.confluent import ConfluentProducer
 from consumers.relay.kafka_python import Abandonable, PythonProducer
-from consumers.relay.producer import REQUEST_BYTES, Producer, PublishFailed
+from consumers.relay.producer import OpenProducer, PublishFailed
 from consumers.relay.publisher import Publisher, with_marks
 from consumers.relay.records import Message
 from consumers.topics import Topics, ensure_topics
 from tests.brokers import everything
 
 LINGER_MS = 500
-
-OpenProducer = Callable[[str], Producer]
+SMALL = 40_000  # bytes that a topic takes at once
 
 
 @pytest.fixture(params=[PythonProducer, ConfluentProducer], ids=["kafka-python", "confluent"])
@@ -128,18 +127,33 @@ def test_both_clients_put_the_same_on_the_wire(kafka: str, topics: Topics) -> No
         assert found[: len(found) // 2] == found[len(found) // 2 :]
 
 
-def test_a_record_that_is_too_large_is_refused_for_good(
+def test_only_the_record_that_is_too_large_is_refused(
     kafka: str, topics: Topics, client: OpenProducer
 ) -> None:
-    """And what is sent with it is not: it goes with the next try."""
-    publisher = Publisher(kafka, topics, partitions=1, open_producer=client)
-    huge = message(topics, 2, value=Random(2).randbytes(REQUEST_BYTES + 1))
-    try:
-        with pytest.raises(PublishFailed) as failed:
-            publisher.publish([message(topics, 1), huge, message(topics, 3)])
-    finally:
-        publisher.close()
+    """Not what is in the same batch, behind it, or in another partition: that goes next time."""
+    with closing(KafkaAdminClient(bootstrap_servers=kafka)) as admin:
+        configs = {"cleanup.policy": "delete", "max.message.bytes": str(SMALL)}
+        topic = {"num_partitions": 2, "configs": configs}
+        admin.create_topics({topics.events: topic}, wait_for_metadata=True)
+    random = Random(7)
+    sizes = [SMALL // 4] * 9 + [SMALL // 2, 2 * SMALL] + [SMALL // 4] * 9
+    sent = [
+        message(topics, n, key=b"%d" % (n % 7), value=random.randbytes(size))
+        for n, size in enumerate(sizes)
+    ]
+    huge = max(sent, key=lambda m: len(m.value or b""))
+    with (
+        closing(Publisher(kafka, topics, partitions=2, open_producer=client)) as first,
+        pytest.raises(PublishFailed) as failed,
+    ):
+        first.publish(sent)
     assert failed.value.refused == [huge]
+
+    rest = [each for each in sent if each is not huge]
+    with closing(Publisher(kafka, topics, partitions=2, open_producer=client)) as second:
+        second.publish(rest)
+    values = {record.value for record in everything(kafka, topics.events)}
+    assert values == {each.value for each in rest}
 
 
 def test_a_broker_that_does_not_answer_is_said_to_be_away() -> None:

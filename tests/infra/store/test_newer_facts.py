@@ -114,7 +114,7 @@ async def test_a_held_org_is_read_from_its_row_as_ever(
 async def test_a_state_with_more_in_it_than_is_known_holds_its_org(
     parts: Parts, database: Database
 ) -> None:
-    """StoredFact back, what a newer version keeps there would be lost."""
+    """Written back, what a newer version keeps there would be lost."""
     await upgraded(parts, database, more={"seats": {"crm": 12}})
     state = {"name": "A", "decided_at": BODY["timestamp"], "grants": [], "used_trials": {}}
     block = {
