@@ -20,10 +20,13 @@ _END = """
            (SELECT min(position) FROM ledger.events), (SELECT max(position) FROM ledger.events)
       FROM ledger.head
 """
+# What somebody made nothing of is read as something that nothing was hashed from.
 _ENTRIES = """
-    SELECT position, stream, version, event_id::text, topic,
+    SELECT position, coalesce(stream, ''), coalesce(version, 0), coalesce(event_id::text, ''),
+           coalesce(topic, ''),
            CASE WHEN recorded_at BETWEEN '1970-01-01Z' AND '9999-12-31Z'
-                THEN (extract(epoch FROM recorded_at) * 1000000)::bigint ELSE -1 END, state, hash
+                THEN (extract(epoch FROM recorded_at) * 1000000)::bigint ELSE -1 END,
+           coalesce(state, ''), coalesce(hash, '')
       FROM ledger.events WHERE position > %s AND position <= %s ORDER BY position
 """
 _BETWEEN = "\x1f"
@@ -56,10 +59,11 @@ _SIFT = """
      WHERE position > %(after)s
 """
 _STREAM = """
-    SELECT p.hash, e.position, e.stream, e.version, e.event_id::text, e.topic,
+    SELECT p.hash, e.position, e.stream, e.version, coalesce(e.event_id::text, ''),
+           coalesce(e.topic, ''),
            CASE WHEN e.recorded_at BETWEEN '1970-01-01Z' AND '9999-12-31Z'
                 THEN (extract(epoch FROM e.recorded_at) * 1000000)::bigint ELSE -1 END,
-           e.state, e.hash
+           coalesce(e.state, ''), coalesce(e.hash, '')
       FROM ledger.events e
       LEFT JOIN ledger.events p ON p.position = e.position - 1
      WHERE e.stream = %s AND e.version > %s ORDER BY e.version LIMIT %s

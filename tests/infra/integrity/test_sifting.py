@@ -1,7 +1,7 @@
 """What the database finds right by itself is what hashing it here finds right."""
 
 import pytest
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, sql
 
 from domain.chain import Walk
 from domain.entries import Page
@@ -63,3 +63,21 @@ async def test_a_function_that_somebody_put_in_the_way_is_not_called(
     await forger.execute("SET search_path = public, pg_catalog")
 
     assert await sift(forger, after=0, until=10) is None
+
+
+NULLABLE = ["stream", "version", "event_id", "topic", "recorded_at", "state", "hash"]
+
+
+@pytest.mark.parametrize("column", NULLABLE)
+async def test_what_is_nothing_is_not_right(forger: AsyncConnection, column: str) -> None:
+    """Compared with nothing, nothing is ever wrong, unless one asks whether it is right."""
+    alter = "ALTER TABLE ledger.events ALTER {} DROP NOT NULL"
+    await forger.execute(sql.SQL(alter).format(sql.Identifier(column)))
+    update = "UPDATE ledger.events SET {} = NULL WHERE position = 7"
+    await forger.execute(sql.SQL(update).format(sql.Identifier(column)))
+
+    assert await sift(forger, after=0, until=7) is None
+    assert await sift(forger, after=0, until=10) is None
+    broken = Walk().step(await entries(forger, after=0, until=10), until=10)
+    assert broken is not None
+    assert (broken.kind, broken.position) == ("altered", 7)
