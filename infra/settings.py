@@ -94,7 +94,8 @@ class Settings(BaseModel):
     def _installed(cls, client: str) -> str:
         if client == "confluent-kafka" and find_spec("confluent_kafka") is None:
             raise ValueError(
-                "confluent-kafka is not installed: pip install 'entitlements-ledger[confluent]'"
+                "confluent-kafka is not installed: pip install confluent-kafka, or the extra "
+                "[confluent]"
             )
         return client
 
