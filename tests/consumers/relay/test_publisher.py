@@ -111,7 +111,10 @@ def test_a_record_that_is_not_where_it_was_acknowledged_is_lost(
 
 
 def test_both_clients_put_the_same_on_the_wire(kafka: str, topics: Topics) -> None:
-    """An org keeps its partition, and its records their order, when the client is changed."""
+    """An org keeps its partition, and its records their order, when the client is changed.
+
+    The partition is the one that a client chooses by itself: others may write to the topics, too.
+    """
     sent = [message(topics, n, key=b"%d" % (n % 7), value=b"%d" % n) for n in range(50)]
     sent.append(message(topics, 50, value=None))
     for client in (PythonProducer, ConfluentProducer):
@@ -125,6 +128,11 @@ def test_both_clients_put_the_same_on_the_wire(kafka: str, topics: Topics) -> No
             if r.partition == partition
         ]
         assert found[: len(found) // 2] == found[len(found) // 2 :]
+    chosen = {record.key: record.partition for record in everything(kafka, topics.events)}
+    with closing(producer(KafkaProducer, kafka)) as library:
+        placed = {key: library.send(topics.events, key=key, value=b"x") for key in chosen}
+        library.flush()
+    assert {key: future.value.partition for key, future in placed.items()} == chosen
 
 
 def test_only_the_record_that_is_too_large_is_refused(
