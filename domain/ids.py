@@ -19,6 +19,8 @@ _ORG_PREFIX = "org-"  # never rename: stored with every event
 _ORG_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}")
 _VERSION_AND_VARIANT = 0x7 << 76 | 0x2 << 62
 _RANDOM_BITS = (1 << 80) - 1 & ~(0xF << 76 | 0x3 << 62)
+_RANDOM_BYTES = 10
+_DRAWN_AT_ONCE = 256  # the operating system takes longer to be asked than to answer
 _UNKNOWN = SafeUUID.unknown
 _LONGEST_NUMBER = 15  # digits a JSON number carries exactly in every client
 
@@ -72,8 +74,20 @@ def uuid7_hex(now: datetime) -> str:
 
 
 def _uuid7(now: datetime) -> int:
-    random = int.from_bytes(os.urandom(10), "big")
-    return _milliseconds(now) << 80 | random & _RANDOM_BITS | _VERSION_AND_VARIANT
+    return _milliseconds(now) << 80 | _random() & _RANDOM_BITS | _VERSION_AND_VARIANT
+
+
+_drawn: list[bytes] = []
+os.register_at_fork(after_in_child=_drawn.clear)  # or two processes would make the same ids
+
+
+def _random() -> int:
+    while True:
+        try:
+            return int.from_bytes(_drawn.pop(), "big")
+        except IndexError:
+            fresh, size = os.urandom(_RANDOM_BYTES * _DRAWN_AT_ONCE), _RANDOM_BYTES
+            _drawn.extend(fresh[at : at + size] for at in range(0, len(fresh), size))
 
 
 @lru_cache(maxsize=16)  # all the ids of a command are of one instant

@@ -117,16 +117,17 @@ class Org(BaseAggregate[str]):
     def record(
         self,
         fact: type[LedgerEvent],
+        content: dict[str, Any],
         *,
         now: datetime,
         by: Provenance,
         effective_at: datetime | None = None,
-        **content: Any,
     ) -> None:
         """Let `fact` have happened: state moves on, and the fact waits to be appended."""
-        place = {"originator_id": self.id, "originator_version": self.version + 1}
-        said = common(now=now, by=by, effective_at=effective_at)
-        new = happened(fact, {**content, **said, **place})
+        whole = common(now=now, by=by, effective_at=effective_at)
+        whole.update(content)
+        whole["originator_id"], whole["originator_version"] = self.id, self.version + 1
+        new = happened(fact, whole)
         new.mutate(self)
         self.pending_events.append(new)
 

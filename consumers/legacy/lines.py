@@ -43,7 +43,7 @@ def read_lines(lines: Iterable[bytes]) -> Iterator[Row | Broken]:
 def read_line(line: bytes, *, number: int) -> Row | Broken:
     """The row that one line holds."""
     try:
-        content = json.loads(line.decode(), object_pairs_hook=_object)
+        content = _read(line.decode())
     except UnicodeDecodeError as error:
         return Broken(line=number, problem=f"not UTF-8: byte {error.start + 1}")
     except json.JSONDecodeError as error:
@@ -64,3 +64,6 @@ def pairs_of(content: dict[str, Any]) -> Iterable[tuple[str, Any]]:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content = dict(pairs)
     return content if len(content) == len(pairs) else Repeating(pairs)
+
+
+_read = json.JSONDecoder(object_pairs_hook=_object).decode

@@ -30,9 +30,16 @@ class Context:
     may_backdate: bool = False
     past_blocks: Collection[str] = ()
 
-    def record(self, org: Org, fact: type[OrgEvent], **content: Any) -> None:
+    def record(
+        self,
+        org: Org,
+        fact: type[OrgEvent],
+        *,
+        effective_at: datetime | None = None,
+        **content: Any,
+    ) -> None:
         """Let `fact` happen to `org` now (or at `effective_at`)."""
-        org.record(fact, now=self.now, by=self.by, **content)
+        org.record(fact, content, now=self.now, by=self.by, effective_at=effective_at)
 
     def new_id(self) -> str:
         """An id for a grant or a block."""

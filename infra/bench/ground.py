@@ -111,9 +111,9 @@ def ground(sizes: Sizes, *, below: Path | None = None) -> Iterator[Ground]:
     with tempfile.TemporaryDirectory(prefix="ledger-bench-", dir=below) as name:
         data_dir = Path(name, "postgres")
         try:
-            with EmbeddedPostgres.hold(data_dir) as server:
+            settings = Settings(data_dir=Path(name), jwt_secret=token_urlsafe(48))
+            with EmbeddedPostgres.hold(data_dir, bin_dir=settings.pg_bin) as server:
                 migrate(server.owner_url)
-                settings = Settings(data_dir=Path(name), jwt_secret=token_urlsafe(48))
                 yield Ground(server=server, settings=settings, sizes=sizes)
         finally:
             _wait_until_gone(Layout(data_dir.resolve()))

@@ -1,6 +1,7 @@
 """How orgs are named, what their streams are called, and ids that sort by time."""
 
 import copy
+import os
 import pickle
 from datetime import UTC, datetime
 from uuid import UUID
@@ -91,3 +92,22 @@ def test_the_hexadecimal_digits_are_those_of_an_event_id() -> None:
     again = UUID(hex=uuid7_hex(noon))
     assert (again.version, again.variant) == (7, "specified in RFC 4122")
     assert again.int >> 80 == noon.timestamp() * 1000
+
+
+def test_no_two_ids_are_alike_though_their_chance_is_drawn_ahead() -> None:
+    made = {uuid7(noon) for _ in range(3_000)} | {UUID(uuid7_hex(noon)) for _ in range(3_000)}
+    assert len(made) == 6_000
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_process_that_was_forked_makes_other_ids_than_its_parent() -> None:
+    uuid7(noon)  # what was drawn ahead lies ready from now on
+    reading, writing = os.pipe()
+    if (child := os.fork()) == 0:
+        os.write(writing, uuid7(noon).bytes)
+        os._exit(0)
+    os.waitpid(child, 0)
+    of_the_child = UUID(bytes=os.read(reading, 16))
+    os.close(reading)
+    os.close(writing)
+    assert of_the_child not in {uuid7(noon) for _ in range(1_000)}
