@@ -32,7 +32,8 @@ from infra.sharing.opening import sharing
 from infra.sharing.shared import SharedOrgs
 from infra.store.connections import PATIENCE_SECONDS, connect, reading_pool, refuse_unsafe
 from infra.store.journal import Journal
-from infra.store.ledger import Ledger, Reading
+from infra.store.ledger import Ledger
+from infra.store.reading import Reading
 from infra.store.steering import Steering
 from infra.switch import Switch, switch_file
 from projections.audit import FOLLOW_AT_ONCE, follow_audit

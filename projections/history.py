@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from psycopg import AsyncConnection
@@ -81,6 +82,27 @@ async def published_catalog(
     fact = decode(*row)
     assert isinstance(fact, CatalogPublished)
     return read_catalog(fact.document, version=fact.originator_version)
+
+
+async def facts_since(
+    connection: AsyncConnection, org_id: OrgId, version: int, *, limit: int = 20
+) -> list[dict[str, Any]]:
+    """What happened to an org after a version, the first few of it, as a caller is told."""
+    cursor = await connection.execute(
+        "SELECT version, topic, convert_from(state, 'UTF8')::json, recorded_at"
+        " FROM ledger.events WHERE stream = %s AND version > %s ORDER BY version LIMIT %s",
+        (org_stream(org_id), version, limit),
+    )
+    return [
+        {
+            "org_version": org_version,
+            "type": topic,
+            "actor": body.get("actor"),  # a newer version's fact may have none
+            "reason": body.get("reason"),
+            "recorded_at": iso(recorded_at),
+        }
+        for org_version, topic, body, recorded_at in await cursor.fetchall()
+    ]
 
 
 async def _first_recorded(connection: AsyncConnection, stream: str) -> datetime | None:

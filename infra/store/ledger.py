@@ -1,16 +1,13 @@
 """The ledger: load, decide, append; the same code for a preview, without the append."""
 
 import asyncio
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
 from weakref import WeakValueDictionary
 
-import psycopg
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from psycopg_pool import AsyncConnectionPool
 
 from domain.actors import Provenance
 from domain.catalog import Catalog
@@ -19,15 +16,12 @@ from domain.commands.blocks import blocks_not_held
 from domain.decide import Outcome, decide
 from domain.facts import LedgerEvent, common
 from domain.ids import CATALOG_STREAM, Stream, org_stream, uuid7, uuid_text
-from domain.instants import iso
 from domain.orders import Answer, Order
 from domain.org import Org
 from domain.publishing import publish
 from domain.refusals import (
     CommandRunning,
     IdempotencyKeyReused,
-    PlanMismatch,
-    PlanMoved,
     Refusal,
     Unavailable,
     UnknownOrg,
@@ -38,8 +32,12 @@ from infra.clock import LedgerClock
 from infra.store.append import Append, Appended, ViewRows
 from infra.store.journal import Journal
 from infra.store.mapper import stored
+from infra.store.plans import check_plan, plan_token
+from infra.store.reading import Reading
 from projections import current, legacy
 from projections.blocks import blocks_raised
+from projections.commands import carried_out
+from projections.history import facts_since
 from projections.orgs import live_grants_by_key
 from projections.shelf import Shelf, newest_catalog
 from projections.table import OrgTable
@@ -154,7 +152,7 @@ class Ledger:
         assert appended.first_position is not None
         return appended.first_position
 
-    def reading(self) -> "Reading":
+    def reading(self) -> Reading:
         """A connection for reading; failures to get one become `Unavailable`."""
         return Reading(self._pool)
 
@@ -181,7 +179,7 @@ class Ledger:
                 answer = self._answer(order, outcome, org, context)
                 if order.dry_run or order.plan_token is not None:
                     token = plan_token(order, outcome, version=version, catalog=context.catalog)
-                    _check_plan(order, token)
+                    check_plan(order, token)
                     if order.dry_run:
                         return replace(answer, plan_token=token)
                 if not outcome.changed and order.command_id is None:
@@ -258,38 +256,25 @@ class Ledger:
         return answer.placed(version=appended.version, first_position=appended.first_position)
 
     async def _earlier(self, order: Order) -> Answer | None:
+        assert order.command_id is not None
         async with self.reading() as connection:
-            cursor = await connection.execute(
-                "SELECT fingerprint, version, first_position, response FROM ledger.commands"
-                " WHERE command_id = %s",
-                (order.command_id,),
-            )
-            row = await cursor.fetchone()
-        if row is None:
+            earlier = (await carried_out(connection, [order.command_id])).get(order.command_id)
+        if earlier is None:
             return None
-        fingerprint, version, first_position, response = row
-        _check_fingerprint(order, fingerprint)
-        return Answer.restored(order.org, response, version=version, first_position=first_position)
+        _check_fingerprint(order, earlier.fingerprint)
+        assert earlier.response is not None  # as it is kept with every order
+        return Answer.restored(
+            order.org,
+            earlier.response,
+            version=earlier.version,
+            first_position=earlier.first_position,
+        )
 
     async def _check_version(self, order: Order, version: int) -> None:
         if order.if_match is None or order.if_match == version:
             return
         async with self.reading() as connection:
-            cursor = await connection.execute(
-                "SELECT version, topic, convert_from(state, 'UTF8')::json, recorded_at"
-                " FROM ledger.events WHERE stream = %s AND version > %s ORDER BY version LIMIT 20",
-                (org_stream(order.org), order.if_match),
-            )
-            between = [
-                {
-                    "org_version": row[0],
-                    "type": row[1],
-                    "actor": row[2].get("actor"),  # a newer version's fact may have none
-                    "reason": row[2].get("reason"),
-                    "recorded_at": iso(row[3]),
-                }
-                for row in await cursor.fetchall()
-            ]
+            between = await facts_since(connection, order.org, order.if_match)
         newest = max([version, *(entry["org_version"] for entry in between)])
         raise VersionMoved(order.org, wanted=order.if_match, current=newest, between=between)
 
@@ -315,51 +300,6 @@ class Ledger:
         if lock is None:
             lock = self._turns[stream] = asyncio.Lock()
         return lock
-
-
-AWAY = (
-    psycopg.OperationalError,
-    psycopg.InterfaceError,
-    psycopg.errors.TransactionTimeout,
-    psycopg.errors.ReadOnlySqlTransaction,
-)
-"""What a reader gets when the database cannot answer; newer servers time transactions out."""
-
-
-class Reading:
-    """A pooled connection whose failures are refusals that callers understand."""
-
-    def __init__(self, pool: AsyncConnectionPool) -> None:
-        self._lease = pool.connection()
-
-    async def __aenter__(self) -> psycopg.AsyncConnection:
-        try:
-            return await self._lease.__aenter__()
-        except (psycopg.OperationalError, PoolTimeout) as error:
-            raise Unavailable("The ledger's database cannot be reached.") from error
-
-    async def __aexit__(self, kind: Any, error: Any, trace: Any) -> None:
-        await self._lease.__aexit__(kind, error, trace)
-        if isinstance(error, AWAY):
-            raise Unavailable("The ledger's database went away.") from error
-
-
-def plan_token(order: Order, outcome: Outcome, *, version: int, catalog: Catalog) -> str:
-    """What a preview read and would do; the same again only while nothing of it has moved."""
-    read = [order.org, version, catalog.version, outcome.before, outcome.after]
-    return f"{_request_part(order)}.{hashlib.sha256(json.dumps(read).encode()).hexdigest()[:32]}"
-
-
-def _request_part(order: Order) -> str:
-    return hashlib.sha256(order.fingerprint).hexdigest()[:16]
-
-
-def _check_plan(order: Order, token: str) -> None:
-    if order.plan_token is None or order.plan_token == token:
-        return
-    if order.plan_token.partition(".")[0] != _request_part(order):
-        raise PlanMismatch
-    raise PlanMoved(org=order.org)
 
 
 def _check_fingerprint(order: Order, stored: bytes | None) -> None:

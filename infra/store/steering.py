@@ -17,6 +17,7 @@ from infra.clock import LedgerClock
 from infra.store.append import Append, Appended
 from infra.store.journal import Journal
 from infra.store.mapper import read_fact, stored
+from projections.commands import carried_out
 from projections.rollout import Gates, read_rollout
 from projections.shelf import Shelf
 
@@ -93,19 +94,15 @@ class Steering:
             rollout = await read_rollout(connection, decode=read_fact)
             if command_id is None:
                 return rollout, None
-            cursor = await connection.execute(
-                "SELECT fingerprint, first_position, response FROM ledger.commands"
-                " WHERE command_id = %s",
-                (command_id,),
-            )
-            row = await cursor.fetchone()
-        if row is None:
+            earlier = (await carried_out(connection, [command_id])).get(command_id)
+        if earlier is None:
             return rollout, None
-        if bytes(row[0] or b"") != fingerprint:
+        if (earlier.fingerprint or b"") != fingerprint:
             raise IdempotencyKeyReused
-        kept = json.loads(row[2])
+        assert earlier.response is not None  # as it is kept with every command
+        kept = json.loads(earlier.response)
         steered = Steered(version=kept["version"], facts=tuple(kept["facts"]), rollout=rollout)
-        return rollout, steered.at(row[1])
+        return rollout, steered.at(earlier.first_position)
 
     async def _append(
         self,
