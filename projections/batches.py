@@ -123,10 +123,3 @@ async def stored_facts(
     for stream, version, topic, state in await cursor.fetchall():
         found.setdefault(stream, []).append((version, topic, bytes(state)))
     return found
-
-
-async def head_position(connection: AsyncConnection) -> int:
-    """The end of the log."""
-    row = await (await connection.execute("SELECT position FROM ledger.head")).fetchone()
-    assert row is not None
-    return int(row[0])

@@ -1,7 +1,5 @@
 """Imports legacy rows, each org once ever and whole; many at once, so that they share commits."""
 
-import asyncio
-from collections import deque
 from collections.abc import (
     AsyncIterator,
     Awaitable,
@@ -11,11 +9,13 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
+from contextlib import aclosing
 from dataclasses import dataclass
 from itertools import islice
 from typing import Protocol
 from uuid import UUID
 
+from consumers.ahead import all_of, in_order
 from consumers.legacy.identity import ACTOR, REASON, command_id, fingerprint
 from consumers.legacy.lines import Broken, Row
 from consumers.legacy.results import RowResult, Verdict
@@ -90,29 +90,19 @@ class Importer:
             ImportCut: the ledger cannot write; what was imported stays, and running again goes on
                 from there.
         """
-        under_way: deque[asyncio.Task[list[RowResult]]] = deque()
+        chunks = _chunks(rows, batch_size)
         try:
-            for chunk in _chunks(rows, batch_size):
-                under_way.append(asyncio.create_task(self._import(chunk)))
-                if len(under_way) == _AHEAD:
-                    yield await under_way.popleft()
-            while under_way:
-                yield await under_way.popleft()
+            async with aclosing(in_order(chunks, self._import, at_once=_AHEAD)) as imported:
+                async for results in imported:
+                    yield results
         except Unavailable as unavailable:
             raise ImportCut(unavailable.message) from unavailable
-        finally:
-            for task in under_way:
-                task.cancel()
-            await asyncio.gather(*under_way, return_exceptions=True)
 
     async def _import(self, chunk: Sequence[Row | Broken]) -> list[RowResult]:
         lines = [self._read(line) for line in chunk]
         rows = [line for line in lines if isinstance(line, _Read)]
         earlier = await self._earlier([row.command_id for row in rows])
-        settled = await asyncio.gather(
-            *(self._settled(row, earlier) for row in rows), return_exceptions=True
-        )
-        results = iter([_raised(result) for result in settled])  # once all have come to an end
+        results = iter(await all_of(self._settled(row, earlier) for row in rows))
         return [next(results) if isinstance(line, _Read) else line for line in lines]
 
     def _read(self, line: Row | Broken) -> _Read | RowResult:
@@ -162,12 +152,6 @@ class Importer:
         except Refusal as refusal:
             return held.as_held(refusal.code, refusal.message)
         return held.as_settled(Verdict.IMPORTED)
-
-
-def _raised(result: RowResult | BaseException) -> RowResult:
-    if isinstance(result, BaseException):
-        raise result
-    return result
 
 
 def _chunks(rows: Iterable[Row | Broken], size: int) -> Iterator[list[Row | Broken]]:

@@ -17,10 +17,10 @@ from projections.audit import audit_position, follow_audit
 from projections.batches import (
     BatchPage,
     batch_exists,
-    head_position,
     orgs_of_batch,
     sum_of_batch,
 )
+from projections.status import head_position
 from projections.table import OrgTable
 
 _MOST_LOOKS = 200  # at the audit view, while it catches up

@@ -1,11 +1,12 @@
 """Carries out the work of a batch: each org once ever, many at once, so that they share commits."""
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from functools import cache, partial
 
+from consumers.ahead import all_of, in_order
 from domain.batches import (
     BatchCut,
     Settled,
@@ -94,27 +95,17 @@ class Settling:
         self, works: Sequence[Work], *, plans: Plans | None
     ) -> AsyncIterator[list[Settled]]:
         """Each chunk, in order; without plans it is judged and not applied."""
-        under_way: deque[asyncio.Task[list[Settled]]] = deque()
-        try:
-            for chunk in _chunks(works):
-                under_way.append(asyncio.create_task(self._chunk(chunk, plans=plans)))
-                if len(under_way) == _AHEAD:
-                    yield await under_way.popleft()
-            while under_way:
-                yield await under_way.popleft()
-        finally:
-            for task in under_way:
-                task.cancel()
-            await asyncio.gather(*under_way, return_exceptions=True)
+        work = partial(self._chunk, plans=plans)
+        async with aclosing(in_order(_chunks(works), work, at_once=_AHEAD)) as settled:
+            async for chunk in settled:
+                yield chunk
 
     async def _chunk(self, works: Sequence[Work], *, plans: Plans | None) -> list[Settled]:
         known = await self._known(works)
         new = [work for work in works if work.org not in known]
         await self._table.take_in([work.org for work in new], self._fetch)
-        found = await asyncio.gather(
-            *(self._settled(work, plans=plans) for work in new), return_exceptions=True
-        )
-        settled = known | {work.org: _raised(one) for work, one in zip(new, found, strict=True)}
+        found = await all_of(self._settled(work, plans=plans) for work in new)
+        settled = known | {work.org: one for work, one in zip(new, found, strict=True)}
         refused = [one.work for one in settled.values() if one.refusal is not None]
         if plans is not None and refused:  # perhaps because the same batch was quicker elsewhere
             settled |= await self._known(refused)
@@ -184,9 +175,3 @@ class Settling:
 def _chunks(works: Sequence[Work]) -> Iterator[Sequence[Work]]:
     for start in range(0, len(works), AT_ONCE):
         yield works[start : start + AT_ONCE]
-
-
-def _raised(settled: Settled | BaseException) -> Settled:
-    if isinstance(settled, BaseException):
-        raise settled
-    return settled

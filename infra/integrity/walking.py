@@ -4,14 +4,12 @@ The database hashes, page by page and several at once; where a page is not right
 more here, to name what is wrong with it.
 """
 
-import asyncio
-from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import replace
-from itertools import islice
 from typing import Any
 
+from consumers.ahead import in_order
 from domain.breaks import Break, version_gap
 from domain.chain import Walk
 from domain.entries import Page, Place
@@ -46,26 +44,17 @@ async def walk_log(
     return walk.position, _wrong_end(walk, end)
 
 
-async def _sifted(
+def _sifted(
     reading: Reading, *, until: int, size: int
 ) -> AsyncGenerator[tuple[Page | None, int], None]:
     """Page after page with the position it should reach; the next ones are sifted meanwhile."""
 
-    async def page(after: int) -> Page | None:
+    async def page(after: int) -> tuple[Page | None, int]:
+        end = min(after + size, until)
         async with reading() as connection:
-            return await sift(connection, after=after, until=min(after + size, until))
+            return await sift(connection, after=after, until=end), end
 
-    starts = iter(range(0, until, size))
-    asked = deque(asyncio.create_task(page(after)) for after in islice(starts, AT_ONCE))
-    try:
-        for after in range(0, until, size):
-            found = await asked.popleft()
-            asked += [asyncio.create_task(page(following)) for following in islice(starts, 1)]
-            yield found, min(after + size, until)
-    finally:
-        for task in asked:
-            task.cancel()
-        await asyncio.gather(*asked, return_exceptions=True)
+    return in_order(range(0, until, size), page, at_once=AT_ONCE)
 
 
 async def _walked(reading: Reading, walk: Walk, *, until: int) -> Break | None:
