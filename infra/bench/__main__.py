@@ -28,6 +28,7 @@ from infra.bench.million import audit
 from infra.bench.propagating import propagate
 from infra.bench.rebuilding import rebuild
 from infra.collector import seldom_collecting
+from infra.settings import Settings
 
 PARTS: dict[str, Callable[[Ground], Coroutine[Any, Any, list[Figure]]]] = {
     "append": append,
@@ -59,12 +60,17 @@ _QUICK = "Quick: too little was measured to judge by."
 def main(
     *, only: str | None, quick: bool, plain: bool, json_file: Path | None, below: Path | None
 ) -> None:
-    """Measure the ledger, each figure beside a reference of the same run. Takes a few minutes."""
+    """Measure the ledger, each figure beside a reference of the same run. Takes a few minutes.
+
+    It brings its own PostgreSQL: the wheel's, the system's, or the one that LEDGER_PG_BIN names.
+    """
     # Shells make background jobs deaf to SIGINT, and SIGTERM would leave the server to itself.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     out = Console(highlight=False)
-    with ground(QUICK if quick else FULL, below=below) as ready:
+    bin_dir = Settings.from_environment().pg_bin
+    sizes = QUICK if quick else FULL
+    with ground(sizes, below=below, bin_dir=bin_dir) as ready:
         facts = machine.facts(ready.server.owner_url, directory=ready.settings.data_dir)
         for line in report.about(facts):
             click.echo(line, err=True)

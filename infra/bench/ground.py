@@ -103,17 +103,20 @@ class Ground:
 
 
 @contextmanager
-def ground(sizes: Sizes, *, below: Path | None = None) -> Iterator[Ground]:
+def ground(
+    sizes: Sizes, *, below: Path | None = None, bin_dir: Path | None = None
+) -> Iterator[Ground]:
     """A server in a new directory `below` another (absent: where temporary files go).
 
-    At the end the server is stopped and the directory removed, also after an interruption.
+    `bin_dir` holds its programs (absent: they are looked for, as by the ledger itself). At the end
+    the server is stopped and the directory removed, also after an interruption.
     """
     with tempfile.TemporaryDirectory(prefix="ledger-bench-", dir=below) as name:
         data_dir = Path(name, "postgres")
         try:
-            settings = Settings(data_dir=Path(name), jwt_secret=token_urlsafe(48))
-            with EmbeddedPostgres.hold(data_dir, bin_dir=settings.pg_bin) as server:
+            with EmbeddedPostgres.hold(data_dir, bin_dir=bin_dir) as server:
                 migrate(server.owner_url)
+                settings = Settings(data_dir=Path(name), jwt_secret=token_urlsafe(48))
                 yield Ground(server=server, settings=settings, sizes=sizes)
         finally:
             _wait_until_gone(Layout(data_dir.resolve()))

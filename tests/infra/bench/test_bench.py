@@ -95,3 +95,15 @@ def test_an_interrupted_run_leaves_nothing_behind(below: Path, how: signal.Signa
 
     assert process.returncode != 0
     assert list(below.iterdir()) == []
+
+
+def test_it_runs_on_the_postgresql_that_the_settings_name(
+    below: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEDGER_PG_BIN", str(below / "nothing"))
+    with bench("--only", "load", "--below", str(below)) as process:
+        _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode != 0
+    assert "No PostgreSQL 15 or newer was found" in err
+    assert str(below / "nothing") in err
+    assert list(below.iterdir()) == []
