@@ -74,6 +74,11 @@ class Grant(NamedTuple):
         """Whether it is ever active; what was taken back before its start is not."""
         return self.ends is None or self.starts < self.ends
 
+    @property
+    def taken_back(self) -> bool:
+        """Whether its start was cancelled, for good."""
+        return self.ended_by == "cancelled"
+
     def live(self, at: datetime) -> bool:
         """Active or still to come."""
         return self.ends is None or (at < self.ends and self.starts < self.ends)

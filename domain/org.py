@@ -1,6 +1,6 @@
 """One org: the state its facts add up to, and the only function that adds one to it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Self, cast
 
@@ -32,13 +32,15 @@ from domain.lanes import Block, End, Grant, UsedTrial
 from domain.openings import blocked, converted, granted, started
 from domain.wakes import first_wake, wakes_of
 
+_MOST_WAITING = 16  # grants of a slot that were cut before they began, and may be given back
 NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class Org(BaseAggregate[str]):
     """Grants and blocks of one org, as of its `version` (the `org_version`; 0: not registered).
 
-    Of the grants that ended in a slot the last one stays, as the reason of a denial. Boundaries are
+    Of the grants that ended in a slot the last one stays, as the reason of a denial, and those that
+    were cut before they begin, for as long as that may be cancelled. Boundaries are
     accounted for up to `ticked`: there were none, or a fact says that time passed them. `position`
     is the place of its last fact in the whole ledger, 0 where nobody said. `held_by` is what a
     newer version wrote about it, if any: then it may be read as far as it goes, and no more.
@@ -176,16 +178,19 @@ class Org(BaseAggregate[str]):
         self.quiet_until, self._waker = found or (NEVER, None)
 
     def _open(self, grant: Grant, *, at: datetime) -> None:
-        ended = [
-            g
-            for g in self.grants.values()
-            if g.key == grant.key and g.slot == grant.slot and not g.live(at)
-        ]
-        reason = last_ended(ended, at) if ended else None
-        for earlier in ended:
-            if earlier is not reason:
-                del self.grants[earlier.id]
+        slot = [g for g in self.grants.values() if g.key == grant.key and g.slot == grant.slot]
+        if slot:
+            self._forget(slot, at=at)
         self._put(grant)
+
+    def _forget(self, slot: Sequence[Grant], *, at: datetime) -> None:
+        """Keep of a slot what is live, the last to end, and what may yet be given back."""
+        over = [g for g in slot if g.ends is not None and (g.ends <= at or g.taken_back)]
+        waiting = [g for g in slot if not g.begins and g not in over]
+        reason = last_ended(over, at)
+        for grant in (*over, *waiting[:-_MOST_WAITING]):
+            if grant is not reason:
+                del self.grants[grant.id]
 
     def _put(self, entry: Grant | Block) -> None:
         if isinstance(entry, Grant):

@@ -67,16 +67,14 @@ def cancelled_changes(entries: Iterable[Grant | Block]) -> Iterator[Change]:
             yield Change(entry=entry, edge="ends", at=entry.cancelled_end)
 
 
-def end_without(grant: Grant, siblings: Iterable[Grant]) -> End:
+def end_without(grant: Grant, later: Iterable[Grant]) -> End:
     """The end that holds again once the present one is cancelled.
 
     Args:
-        siblings: the live grants of its slot; it gives way to the next of them to start.
+        later: what was granted in its slot after it; it gives way to the first of them to start.
     """
-    before = [end for end in grant.ends_before if end[1] != "superseded"]
-    end = before[-1] if before else (None, None)
-    for start in sorted(g.starts for g in siblings if g.id != grant.id):
-        takes_over = grant.ends is not None and start >= grant.ends
-        if takes_over and (end[0] is None or start < end[0]):
-            return start, "superseded"
+    end = grant.ends_before[-1] if grant.ends_before else (None, None)
+    starts = min((other.starts for other in later if other.begins), default=None)
+    if starts is not None and (end[0] is None or starts < end[0]):
+        return starts, "superseded"
     return end

@@ -8,7 +8,7 @@ from domain.catalog import Catalog, Key
 from domain.commands.base import Command, Context, in_slot
 from domain.facts import ScheduleCancelled
 from domain.instants import iso
-from domain.lanes import Block, End, Grant
+from domain.lanes import Block, End, EndedBy, Grant, Slot
 from domain.org import Org
 from domain.refusals import Absent, Contradicted
 from domain.schedule import Change, cancelled_changes, changes, end_without
@@ -54,7 +54,8 @@ class CancelScheduled(Command):
     """Let a scheduled start not come, or a scheduled end: then the end it had before holds.
 
     What was cancelled before, or never begins anyway, changes nothing. Cancelling the start of a
-    grant that was to take over from another lets the other one go on.
+    grant that was to take over from others lets those go on as if it had never been granted, and
+    cancelling an end takes back all that the same command cut short in the slot.
 
     Raises:
         UnknownChange: there is none of that id.
@@ -111,20 +112,42 @@ def _cancel_of_block(org: Org, context: Context, block: Block, change: Change) -
 
 
 def _cancel_start(org: Org, context: Context, grant: Grant) -> None:
-    giving_way = [
-        g
-        for g in org.grants.values()
-        if g.slot == grant.slot and g.ended_by == "superseded" and g.ends == grant.starts
-    ]
+    cut = _cut_at(org, grant.slot, at=grant.starts, by="superseded")
+    gave_way = [g for g in cut if _gave_way_to(org, g) == grant]
     _record(org, context, grant, starts=True, end=(grant.starts, "cancelled"))
-    for other in giving_way:
-        if other.id != grant.id and other.ends_before:
-            _cancel_end(org, context, other)
+    _give_back(org, context, gave_way)
 
 
 def _cancel_end(org: Org, context: Context, grant: Grant) -> None:
-    siblings = in_slot(org, grant.slot, at=context.now)
-    _record(org, context, grant, starts=False, end=end_without(grant, siblings))
+    assert grant.ends is not None
+    alone = grant.ended_by is None
+    cut = [grant] if alone else _cut_at(org, grant.slot, at=grant.ends, by=grant.ended_by)
+    _give_back(org, context, cut)
+
+
+def _cut_at(org: Org, slot: Slot, *, at: datetime, by: EndedBy | None) -> list[Grant]:
+    """The grants of a slot that one command cut short, those too that now never begin."""
+    return [
+        grant
+        for grant in org.grants.values()
+        if grant.slot == slot and (grant.ends, grant.ended_by) == (at, by) and grant.ends_before
+    ]
+
+
+def _give_back(org: Org, context: Context, cut: Sequence[Grant]) -> None:
+    """Let each have the end it had before; the last granted first, to which others give way."""
+    for grant in reversed(cut):
+        later = _granted_after(org, grant)
+        _record(org, context, grant, starts=False, end=end_without(grant, later))
+
+
+def _gave_way_to(org: Org, grant: Grant) -> Grant | None:
+    return next((g for g in _granted_after(org, grant) if g.starts == grant.ends), None)
+
+
+def _granted_after(org: Org, grant: Grant) -> list[Grant]:
+    slot = [g for g in org.grants.values() if g.slot == grant.slot]
+    return slot[[g.id for g in slot].index(grant.id) + 1 :]
 
 
 def _record(org: Org, context: Context, grant: Grant, *, starts: bool, end: End) -> None:

@@ -3,6 +3,8 @@
 from datetime import datetime
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from domain.catalog import Key
 from domain.commands import (
@@ -15,7 +17,9 @@ from domain.commands import (
     StartTrial,
 )
 from domain.commands.schedules import AlreadyEffective, NotCancellable, UnknownChange
+from domain.effective import effective
 from domain.facts import ScheduleCancelled, TrialStarted
+from domain.lanes import Grant
 from domain.schedule import Change, changes
 from tests.domain.scenario import Scenario, fact
 from tests.domain.world import CRM, ORG_ADMIN, day, hour, noon, us
@@ -204,6 +208,94 @@ def test_a_takeover_that_was_cancelled_brings_back_the_revoke_before_it(org: Sce
     org.when(GrantAccess(key=CRM, starts=soon, on_conflict="supersede"))
     cancel(org, number=1)
     org.then_at(later - us, crm="enabled").then_denied(CRM, "revoked", at=later)
+
+
+def test_who_was_cut_before_it_began_is_given_back_with_those_that_gave_way(org: Scenario) -> None:
+    """Three of one source, each to take over from what was there when it was granted."""
+    org.when(GrantAccess(key=CRM))
+    org.when(GrantAccess(key=CRM, starts=later, until=later + day, on_conflict="supersede"))
+    before = kinds(org)
+    org.when(GrantAccess(key=CRM, starts=soon, until=soon + hour, on_conflict="supersede"))
+    cancel(org, number=1)
+    assert kinds(org) == before
+    org.then_at(later - us, crm="enabled").then_denied(CRM, "grant_expired", at=later + day)
+
+
+def test_a_grant_that_another_took_all_of_comes_back(org: Scenario) -> None:
+    org.when(GrantAccess(key=CRM, starts=soon, until=later))
+    before = kinds(org)
+    org.when(GrantAccess(key=CRM, starts=noon + day, until=later, on_conflict="supersede"))
+    cancel(org)
+    assert kinds(org) == before
+    org.then_at(soon - us, crm="disabled").then_at(soon, crm="enabled")
+
+
+@pytest.mark.parametrize("until", [None, soon])
+def test_a_revoke_that_was_cancelled_gives_back_all_that_it_cut(
+    org: Scenario, until: datetime | None
+) -> None:
+    """The one that stood, and the one that was to follow it in its slot."""
+    org.when(GrantAccess(key=CRM, until=until))
+    org.when(GrantAccess(key=CRM, starts=soon, until=later, on_conflict="supersede"))
+    before = kinds(org)
+    org.when(RevokeAccess(key=CRM, at=noon + day))
+    cancel(org)
+    assert kinds(org) == before
+    org.then_at(soon, crm="enabled").then_denied(CRM, "grant_expired", at=later)
+
+
+def test_what_was_to_give_way_is_remembered_only_so_often(org: Scenario) -> None:
+    """A job that schedules anew every hour does not make the org's row longer and longer."""
+    for days in range(1, 41):
+        until = later + days * day
+        org.when(GrantAccess(key=CRM, starts=later, until=until, on_conflict="supersede"))
+    assert len(org.org.grants) == 17
+    cancel(org)
+    org.then_at(later + 39 * day - us, crm="enabled").then_at(later + 39 * day, crm="disabled")
+
+
+days = st.integers(min_value=1, max_value=9)
+Asked = tuple[int, int | None] | int  # a grant's days, or the day of a revoke
+
+
+@settings(max_examples=300, deadline=None, database=None)
+@given(asked=st.lists(st.tuples(days, st.none() | days) | days, min_size=1, max_size=5))
+def test_what_is_scheduled_and_cancelled_leaves_the_future_as_it_was(asked: list[Asked]) -> None:
+    org = Scenario()
+    for each in asked:
+        before, facts = future(org), len(org.facts)
+        said = scheduled(org, each)
+        if said is not None and len(org.facts) > facts:
+            org.when(CancelScheduled(change_id=said.id))
+            org.outcome  # noqa: B018 - it raises what was refused
+            assert future(org) == before
+            del org.facts[facts:]
+            scheduled(org, each)
+
+
+def future(org: Scenario) -> list[str]:
+    """The states of every half day to come."""
+    at = [noon + half * day / 2 for half in range(1, 24)]
+    return [effective(org.lanes, org.catalog, CRM, instant).label for instant in at]
+
+
+def scheduled(org: Scenario, asked: Asked) -> Change | None:
+    """The change by which what was asked can be cancelled, None where there is none."""
+    known = {change.id for change in coming(org)}
+    if isinstance(asked, int):
+        org.when(RevokeAccess(key=CRM, at=noon + asked * day))
+    else:
+        starts, until = noon + asked[0] * day, asked[1]
+        ends = None if until is None else starts + until * day
+        org.when(GrantAccess(key=CRM, starts=starts, until=ends, on_conflict="supersede"))
+    new = [change for change in coming(org) if change.id not in known]
+    if isinstance(asked, int):
+        return next((change for change in new if ended_by(change) == "revoked"), None)
+    return next((change for change in new if change.edge == "starts"), None)
+
+
+def ended_by(change: Change) -> str | None:
+    return change.entry.ended_by if isinstance(change.entry, Grant) else None
 
 
 def test_a_conversion_is_no_scheduled_change(org: Scenario) -> None:
