@@ -178,6 +178,8 @@ class UnblockBody(Body):
     def _named(self) -> "UnblockBody":
         if self.block_id is None and (self.scope is None or self.category is None):
             raise ValueError("give 'block_id', or 'scope' and 'category' (and 'key')")
+        if self.block_id is not None and (self.scope or self.category or self.key):
+            raise ValueError("give either 'block_id' or 'scope' and 'category' (and 'key')")
         return self
 
     def commands(self, catalog: Catalog) -> Sequence[Command]:

@@ -68,7 +68,10 @@ class Changed(BaseModel):
 
 
 class RolledBack(BaseModel):
-    """What each alert rolled back; `changed` false: it was rolled back before, or asks nothing."""
+    """What each alert rolled back.
+
+    `changed` false: it was rolled back before, asks nothing, or was `refused`, with the reason.
+    """
 
     rolled_back: list[dict[str, Any]]
     rollout_version: int

@@ -149,7 +149,7 @@ class RolloutUpdate(RolloutBody):
         if self.killed is not None:
             wanted.append(Kill() if self.killed else Resume())
         if self.default is not None:
-            wanted.append(SetDefault(mode=self.default))
+            wanted.append(SetDefault(mode=self.default, override=self.override))
         if self.percent is not None:
             wanted.append(SetShare(share=share_of(self.percent), override=self.override))
         return wanted
@@ -180,6 +180,11 @@ class Alert(BaseModel):
     annotations: dict[str, str] = {}
     fingerprint: str = ""
     starts_at: datetime | None = Field(default=None, alias="startsAt")
+
+    @property
+    def name(self) -> str:
+        """The name of its rule."""
+        return self.labels.get("alertname", "unnamed")
 
     def commands(self) -> Sequence[Steer]:
         """What it rolls back."""

@@ -122,7 +122,7 @@ class JwtVerifier:
         digest = hashlib.sha256(sent).digest()
         claims = await self._claims(token)
         principal = _principal(claims)
-        self._verified[digest] = (principal, _instant(float(claims["exp"])))
+        self._verified[digest] = (principal, _instant(int(claims["exp"])))
         if len(self._verified) > _REMEMBERED:
             self._verified.popitem(last=False)
         return principal
@@ -156,7 +156,7 @@ class JwtVerifier:
         return claims
 
 
-def _instant(seconds: float) -> datetime:
+def _instant(seconds: int) -> datetime:
     """Seconds since 1970 as an instant; what no calendar holds is as far away as it goes."""
     try:
         return datetime.fromtimestamp(seconds, UTC)

@@ -5,15 +5,15 @@ Uses and sessions have streams of their own: nothing per request goes on an org'
 Source: `semantics.md`, "Decisions".
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from domain.actors import Actor, Provenance
-from domain.catalog import Key
+from domain.catalog import Catalog, Key
 from domain.facts import LedgerEvent
 from domain.ids import OrgId, Stream
-from domain.refusals import Absent, Contradicted, NotPermitted, Unacceptable
+from domain.refusals import Absent, Contradicted, NotPermitted, Unacceptable, UnknownKey
 
 BYPASS_USES_STREAM = Stream("bypass-uses")  # never rename: stored with every event
 _SESSION_PREFIX = "bypass-session-"  # never rename: the same
@@ -253,3 +253,15 @@ def session_of(facts: Iterable[LedgerEvent]) -> Session | None:
                     session, closed_at=fact.effective_at, version=fact.originator_version
                 )
     return session
+
+
+def misnamed(keys: Iterable[str], catalog: Catalog) -> Iterator[str]:
+    """A sentence for each of some keys that the catalog does not have under just this name."""
+    for named in keys:
+        try:
+            key = catalog.resolve(named)
+        except UnknownKey as unknown:
+            yield unknown.message
+        else:
+            if key != named:
+                yield f"'{named}' is another spelling of '{key}': write that."

@@ -155,7 +155,7 @@ class Org(BaseAggregate[str]):
                 self._open(converted(fact), at=fact.timestamp)
             case GrantEnded():
                 self._cut(fact)
-                self._remember_trial(fact.grant_id)
+                self._recall_trial_of(fact.grant_id)
             case AccessBlocked():
                 self._raise(blocked(fact), at=fact.timestamp)
             case AccessUnblocked():
@@ -243,7 +243,11 @@ class Org(BaseAggregate[str]):
             ends_before=_later_than(fact.ends, grant.ends_before),
             cancelled_end=_cancelled_end(fact) or grant.cancelled_end,
         )
-        if grant.kind == "trial":
+        self._recall_trial_of(grant.id)
+
+    def _recall_trial_of(self, grant_id: str) -> None:
+        grant = self.grants.get(grant_id)
+        if grant is not None and grant.kind == "trial":
             self._recall_trial(grant.key)
 
     def _recall_trial(self, key: Key) -> None:

@@ -189,23 +189,27 @@ class SetShare(Steer):
         previous = rollout.rules.share
         if self.share == previous:
             return
-        problems = context.evidence.against() if self.share > previous else []
-        if problems and not self.override:
-            raise PromotionRefused(problems)
-        if problems and not context.by.actor.may_override:
-            raise NotPermitted("Only a super admin may go on against the evidence.")
+        problems = _against(context, override=self.override) if self.share > previous else []
         _record(rollout, context, ShareSet, share=self.share, previous=previous, overrode=problems)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetDefault(Steer):
-    """Put the orgs that no other rule names into a mode."""
+    """Put the orgs that no other rule names into a mode; enforcing needs the evidence on its side.
+
+    Raises:
+        PromotionRefused.
+        NotPermitted: only a super admin goes on against the evidence.
+    """
 
     mode: Mode
+    override: bool = False
 
     def decide(self, rollout: Rollout, context: SteeringContext) -> None:
         previous = rollout.rules.default
         if self.mode != previous:
+            if self.mode == "enforce":
+                _against(context, override=self.override)
             _record(rollout, context, DefaultModeSet, mode=self.mode, previous=previous)
 
 
@@ -306,9 +310,19 @@ class Advance(Steer):
 
     def _apply(self, step: Step, rollout: Rollout, context: SteeringContext) -> None:
         if step.default is not None:
-            SetDefault(mode=step.default).decide(rollout, context)
+            SetDefault(mode=step.default, override=self.override).decide(rollout, context)
         if step.share is not None:
             SetShare(share=step.share, override=self.override).decide(rollout, context)
+
+
+def _against(context: SteeringContext, *, override: bool) -> list[str]:
+    """What speaks against enforcing for more, where a super admin goes on all the same."""
+    problems = context.evidence.against()
+    if problems and not override:
+        raise PromotionRefused(problems)
+    if problems and not context.by.actor.may_override:
+        raise NotPermitted("Only a super admin may go on against the evidence.")
+    return problems
 
 
 def _some(orgs: Collection[OrgId]) -> list[OrgId]:

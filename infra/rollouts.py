@@ -15,7 +15,7 @@ from domain.gating import EVERYBODY
 from domain.history import Recorded
 from domain.ids import OrgId
 from domain.rollout import Rollout, rebuilt
-from domain.steering import Advance, SetShare, Steer, Steered
+from domain.steering import Advance, SetDefault, SetShare, Steer, Steered
 from infra.store.mapper import read_fact
 from infra.store.steering import Steering
 from projections.readiness import Readiness, newly_denied, weighed
@@ -63,10 +63,7 @@ class Rollouts:
         dry_run: bool = False,
     ) -> Steered:
         """Carry out commands on the rollout, all or none, or raise a Refusal."""
-        promoting = any(
-            isinstance(command, Advance) or (isinstance(command, SetShare) and command.share > 0)
-            for command in commands
-        )  # to gate nobody must work whatever else does not
+        promoting = any(_promotes(command) for command in commands)
         return await self._steering.steer(
             commands,
             by=by,
@@ -122,3 +119,15 @@ class Rollouts:
                 after=after,
                 limit=limit,
             )
+
+
+def _promotes(command: Steer) -> bool:
+    """Whether it may enforce for more; to gate nobody must work whatever else does not."""
+    match command:
+        case Advance():
+            return True
+        case SetShare(share=share):
+            return share > 0
+        case SetDefault(mode=mode):
+            return mode == "enforce"
+    return False

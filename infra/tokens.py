@@ -60,7 +60,7 @@ def verifier(settings: Settings, *, clock: LedgerClock) -> JwtVerifier:
     keys: Keys
     algorithms: tuple[str, ...]
     if settings.jwks_url is not None:
-        keys, algorithms = PublishedKeys(settings.jwks_url), _PUBLISHED
+        keys, algorithms = _published_keys(settings.jwks_url), _PUBLISHED
     elif settings.jwt_public_key_file is not None:
         public = _public_key(settings.jwt_public_key_file)
         keys, algorithms = OneKey(public), (_algorithm(public),)
@@ -73,6 +73,13 @@ def verifier(settings: Settings, *, clock: LedgerClock) -> JwtVerifier:
         audience=settings.jwt_audience,
         now=clock.now,
     )
+
+
+def _published_keys(url: str) -> PublishedKeys:
+    try:
+        return PublishedKeys(url)
+    except jwt.PyJWKClientError as error:
+        raise SettingsProblem(f"LEDGER_JWKS_URL cannot be used: {error}") from error
 
 
 def shared_secret(settings: Settings) -> str:

@@ -16,6 +16,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from consumers.ticker import Ticker
 from domain.actors import Actor, Provenance
+from domain.bypass import misnamed
 from domain.ids import OrgId
 from domain.org import Org
 from infra.bypass import Bypasses
@@ -235,6 +236,8 @@ async def opened(
         async with running(settings, where, patience_seconds=patience_seconds) as parts:
             if parts.shelf.version == 0:
                 await parts.ledger.publish_catalog(first_catalog(settings), by=FIRST_START)
+            for sentence in misnamed(settings.bypass_never, parts.shelf.catalog):
+                log.warning("LEDGER_BYPASS_NEVER protects nothing by that name: %s", sentence)
             yield parts
 
 

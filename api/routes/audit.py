@@ -73,7 +73,7 @@ async def events(
     query = _query(asked, principal)
     by = provenance(request, principal, reason="Read a page of the audit log.", ticket=None)
     await parts.ledger.note(
-        AUDIT_READS_STREAM, AuditRead, by=by, query=written_query(query), export=False
+        AUDIT_READS_STREAM, AuditRead, by=by, query=written_query(query, export=False), export=False
     )
     found, known_to = await parts.audit.page(query)
     return {
@@ -91,7 +91,7 @@ async def export(
     query = _query(asked, principal)
     by = provenance(request, principal, reason="Exported the audit log.", ticket=None)
     await parts.ledger.note(
-        AUDIT_READS_STREAM, AuditRead, by=by, query=written_query(query), export=True
+        AUDIT_READS_STREAM, AuditRead, by=by, query=written_query(query, export=True), export=True
     )
     pages = await parts.audit.everything(query)  # a refusal must come before the first byte
     csv = asked.format == "csv"
@@ -139,12 +139,14 @@ def types_named(name: str | None) -> tuple[str, ...]:
     return found
 
 
-def written_query(query: AuditQuery) -> dict[str, Any]:
-    """A query as it is kept with the fact that it was asked."""
+def written_query(query: AuditQuery, *, export: bool) -> dict[str, Any]:
+    """A query as it is kept with the fact that it was asked; an export has no limit."""
     fields: dict[str, Any] = {
         name: getattr(query, name)
         for name in ("org", "key", "actor", "source", "batch", "after", "limit", "newest_first")
     }
+    if export:
+        del fields["limit"]
     fields["types"] = list(query.types)
     fields["from"] = iso(query.starts) if query.starts else None
     fields["to"] = iso(query.ends) if query.ends else None

@@ -53,6 +53,19 @@ class UnknownFormat(Unacceptable):
         super().__init__(f"'{named[:80]}' is neither JSON Lines nor CSV.", content_type=named[:80])
 
 
+class HeaderNotHeeded(Unacceptable):
+    """A header that governs a single command, with a batch."""
+
+    code = "header_not_heeded"
+    hint = (
+        "Choose a 'batch_id': the same rows under the same id act once. For a batch that is to "
+        "find everything as it was, make a dry run and send its 'plan_token'."
+    )
+
+    def __init__(self, header: str) -> None:
+        super().__init__(f"'{header}' means nothing for a batch.", header=header)
+
+
 class BatchTerms(BaseModel):
     """How a batch is to be applied; a misspelt parameter is refused rather than not heeded."""
 
@@ -92,6 +105,9 @@ async def bulk(
 
     A row that makes no sense, or that is refused, keeps back the rows of its org and of no other.
     """
+    for header in ("Idempotency-Key", "If-Match"):
+        if header in request.headers:
+            raise HeaderNotHeeded(header)
     form = _format(request)
     made = str(uuid7(parts.clock.now()))
     chosen = chosen_id(asked.batch_id) if asked.batch_id is not None else made

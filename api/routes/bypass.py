@@ -117,7 +117,11 @@ async def bypasses(
     streamed = asked.format != "json"
     by = provenance(request, principal, reason="Reviewed the bypasses.", ticket=None)
     await parts.ledger.note(
-        AUDIT_READS_STREAM, AuditRead, by=by, query=written_query(query), export=streamed
+        AUDIT_READS_STREAM,
+        AuditRead,
+        by=by,
+        query=written_query(query, export=streamed),
+        export=streamed,
     )
     if streamed:
         return await _export(parts, query, asked.format)

@@ -38,6 +38,7 @@ from api.tokens import Principal
 from domain.actors import LONGEST_REASON
 from domain.ids import org_id, org_json
 from domain.instants import iso
+from domain.refusals import Refusal, Unavailable
 from domain.steering import Steered
 
 router = APIRouter(prefix="/api/v1/admin/rollout", tags=["rollout"])
@@ -101,14 +102,15 @@ async def rollback(
 
     Also takes the webhook of Alertmanager. An alert rolls back what its label `rollback` says
     (`all`, `org` with a label `org`, `module` with a label `module`); the same alert again changes
-    nothing, and one that is resolved never gates anything again by itself.
+    nothing, and one that is resolved never gates anything again by itself. One that cannot be
+    carried out is answered with `refused`; the others roll back all the same.
     """
     if isinstance(body, RollbackBody):
         by = provenance(request, principal, reason=body.reason, ticket=body.ticket)
         steered = await parts.rollouts.steer(body.commands(), by=by, dry_run=body.dry_run)
         done = [{"scope": body.scope, **_outcome(steered)}]
     else:
-        done = [await _by_alert(request, parts, principal, alert) for alert in body.alerts]
+        done = [await _answered(request, parts, principal, alert) for alert in body.alerts]
     return {"rolled_back": done, "rollout_version": (await parts.rollouts.rollout()).version}
 
 
@@ -175,15 +177,28 @@ async def _carried_out(
     return _outcome(steered) | {"rollout": state} | ({"dry_run": True} if body.dry_run else {})
 
 
+async def _answered(
+    request: Request, parts: ApiParts, principal: Principal, alert: Alert
+) -> dict[str, Any]:
+    """What an alert rolled back; one that makes no sense keeps no other from doing so."""
+    try:
+        return await _by_alert(request, parts, principal, alert)
+    except Unavailable:
+        raise  # Alertmanager tries all of them again
+    except Refusal as refusal:
+        refused = {"code": refusal.code, "detail": refusal.message}
+        return {**_nothing(alert), "scope": alert.labels.get("rollback"), "refused": refused}
+
+
 async def _by_alert(
     request: Request, parts: ApiParts, principal: Principal, alert: Alert
 ) -> dict[str, Any]:
-    name = alert.labels.get("alertname", "unnamed")
+    name = alert.name
     told = alert.annotations.get("summary") or alert.annotations.get("description") or ""
     reason = f"Rolled back by the alert '{name}'. {told}".strip()[:LONGEST_REASON]
     commands = alert.commands()
     if not commands:
-        return {"alert": name, "scope": None, "changed": False, "facts": [], "positions": []}
+        return _nothing(alert)
     which = [
         alert.fingerprint,
         alert.labels,
@@ -197,6 +212,10 @@ async def _by_alert(
         fingerprint=fingerprint,
     )
     return {"alert": name, "scope": alert.labels["rollback"], **_outcome(steered)}
+
+
+def _nothing(alert: Alert) -> dict[str, Any]:
+    return {"alert": alert.name, "scope": None, "changed": False, "facts": [], "positions": []}
 
 
 def _outcome(steered: Steered) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from domain.facts import GrantEnded, ModuleGranted
 from domain.instants import aware, iso
 from domain.lanes import ADMIN_SOURCE, EndedBy, Grant, Slot, valid_source
 from domain.org import Org
-from domain.refusals import Backdated, GrantConflict
+from domain.refusals import Backdated, GrantConflict, Unacceptable
 from domain.texts import LONGEST_REFERENCE, text
 
 
@@ -66,9 +66,28 @@ class GrantAccess(Command):
         return (standing.starts, standing.ends) == (self.starts, ends)
 
 
+class ContradictoryScope(Unacceptable):
+    """Every source is to end, and one is named."""
+
+    code = "contradictory_scope"
+    hint = "Leave out scope to end what one source gives, or source and source_ref to end all."
+
+    def __init__(self, key: Key, *, source: str | None, source_ref: str | None) -> None:
+        named = " and ".join(
+            f"{field} '{value}'"
+            for field, value in (("source", source), ("source_ref", source_ref))
+            if value
+        )
+        super().__init__(f"scope=all ends every source of '{key}', and {named} is named.", key=key)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RevokeAccess(Command):
-    """End what one source, or every source, gives of `key`; a future `at` schedules it."""
+    """End what one source, or every source, gives of `key`; a future `at` schedules it.
+
+    Raises:
+        ContradictoryScope: every source is to end, and one is named.
+    """
 
     key: Key
     scope: Literal["source", "all"] = "source"
@@ -80,6 +99,8 @@ class RevokeAccess(Command):
         return (self.key,)
 
     def decide(self, org: Org, context: Context) -> Sequence[str]:
+        if self.scope == "all" and (self.source or self.source_ref):
+            raise ContradictoryScope(self.key, source=self.source, source_ref=self.source_ref)
         warnings = context.exempt(self.key)
         if warnings:
             return warnings

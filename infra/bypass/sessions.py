@@ -1,5 +1,6 @@
 """Sessions in which a super admin may bypass for one org: opened, closed, and expired."""
 
+import re
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
@@ -33,6 +34,7 @@ from projections.audit_pages import AuditQuery
 from projections.history import recorded_in
 
 _ENDS = UUID("b7f2a9b8-52d1-4d2f-8a53-0f6b3b8f2a11")  # never rename: command ids derive from it
+_ID = re.compile(r"[0-9a-f]{32}")
 _LONGEST = timedelta(hours=5)  # no session that was opened earlier can still be open
 _MOST = 1_000  # sessions in memory, and ends looked for at once
 
@@ -81,6 +83,8 @@ class Sessions:
         held = self._held.get(session_id)
         if held is not None:
             return held
+        if not _ID.fullmatch(session_id):
+            raise UnknownSession(session_id)
         async with self._reading() as connection:
             stream = session_stream(session_id)
             found = await recorded_in(connection, stream, decode=read_fact, known_at=None)

@@ -157,5 +157,9 @@ async def _note(parts: "Parts", query: "AuditQuery", *, export: bool) -> None:
 
     by = Provenance(actor=shell_actor(), reason="Read the audit log on the command line.")
     await parts.ledger.note(
-        AUDIT_READS_STREAM, AuditRead, by=by, query=written_query(query), export=export
+        AUDIT_READS_STREAM,
+        AuditRead,
+        by=by,
+        query=written_query(query, export=export),
+        export=export,
     )

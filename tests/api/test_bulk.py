@@ -361,3 +361,20 @@ def test_a_service_held_to_an_org_may_not(live: LiveServer, org: int) -> None:
 
     assert bulk(live.as_role("service", org=str(org)), rows).status_code == 403
     assert outcomes(bulk(live.as_role("service"), rows)) == ["changed"]
+
+
+@pytest.mark.parametrize("header", [{"Idempotency-Key": "key-of-a-batch"}, {"If-Match": '"v1"'}])
+def test_a_header_that_governs_one_command_is_refused(
+    staff: httpx.Client, org: int, header: dict[str, str]
+) -> None:
+    """Rather than not heeded: who sends it counts on it."""
+    row = line({"org": org, "command": "grant", "key": "crm"})
+    refused = staff.post(
+        "/api/v1/commands/bulk",
+        params={"reason": REASON},
+        content=row,
+        headers={"Content-Type": "application/x-ndjson"} | header,
+    )
+    assert (refused.status_code, refused.json()["code"]) == (422, "header_not_heeded")
+    assert "batch_id" in refused.text
+    assert outcomes(bulk(staff, row)) == ["changed"]

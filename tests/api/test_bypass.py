@@ -138,7 +138,10 @@ def test_a_session_is_for_one_org_and_one_actor(
     other = live.as_role("super_admin", sub="somebody-else")
 
     assert use(other, org, reason=None, session_id=named).json()["code"] == "session_elsewhere"
-    assert use(staff, org, reason=None, session_id="unheard").json()["code"] == "unknown_session"
+    for unheard in ("unheard", "a\0b", "0" * 32):
+        refused = use(staff, org, reason=None, session_id=unheard)
+        assert (refused.status_code, refused.json()["code"]) == (404, "unknown_session")
+    assert staff.get("/api/v1/bypass/sessions/a%00b").status_code == 404
 
 
 @pytest.mark.parametrize("minutes", [0, 241])

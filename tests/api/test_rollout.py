@@ -231,6 +231,31 @@ def test_an_alert_rolls_back_once(staff: httpx.Client, live: LiveServer) -> None
     assert resolved.json()["rolled_back"][0]["changed"] is False
 
 
+@pytest.mark.parametrize(
+    ("labels", "code"),
+    [
+        ({"rollback": "org"}, "orgs_out_of_range"),
+        ({"rollback": "org", "org": "../"}, "invalid_org_id"),
+        ({"rollback": "module", "module": "zz"}, "unknown_key"),
+    ],
+)
+@pytest.mark.parametrize("order", [1, -1])
+def test_an_alert_that_makes_no_sense_keeps_no_other_from_rolling_back(
+    staff: httpx.Client, labels: dict[str, str], code: str, order: int
+) -> None:
+    both = alert(rollback="module", module="crm", again=f"{code} {order}")
+    both["alerts"] = [*alert(**labels)["alerts"], *both["alerts"]][::order]
+
+    answer = staff.post(f"{ROLLOUT}/rollback", json=both)
+
+    assert answer.status_code == 200, answer.text
+    bad, good = answer.json()["rolled_back"][::order]
+    assert (bad["changed"], bad["refused"]["code"]) == (False, code)
+    assert good["scope"] == "module"
+    assert "refused" not in good
+    assert staff.get(ROLLOUT).json()["exempt_modules"] == ["crm"]
+
+
 def test_an_alert_without_the_label_rolls_nothing_back(staff: httpx.Client) -> None:
     answer = staff.post(f"{ROLLOUT}/rollback", json=alert())
 

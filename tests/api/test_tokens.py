@@ -127,6 +127,14 @@ class ChangingKey:
         return self.value
 
 
+@pytest.mark.parametrize("expiry", [10**18, 10**400])
+def test_a_token_may_last_longer_than_any_calendar(live: LiveServer, expiry: int) -> None:
+    answer = live.client().get(
+        "/api/v1/admin/modules", headers={"Authorization": f"Bearer {signed(exp=expiry)}"}
+    )
+    assert answer.status_code == 200, answer.text
+
+
 @pytest.mark.anyio
 async def test_a_remembered_token_expires_on_time() -> None:
     """Verifying once does not make a token live longer."""

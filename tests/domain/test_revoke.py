@@ -3,6 +3,7 @@
 import pytest
 
 from domain.commands import ExtendTrial, GrantAccess, RevokeAccess
+from domain.commands.grants import ContradictoryScope
 from domain.facts import GrantEnded, ModuleGranted, TrialExtended, TrialStarted
 from domain.refusals import Backdated, InvalidSource, NaiveTimestamp
 from tests.domain.scenario import Scenario, fact
@@ -180,3 +181,13 @@ def test_a_revoke_without_a_time_zone_is_refused(org: Scenario) -> None:
 @pytest.mark.parametrize("source", ["sales", "plan:gold", "TRIAL"])
 def test_only_a_source_can_be_revoked(org: Scenario, source: str) -> None:
     org.when(RevokeAccess(key=CRM, source=source)).then_refused(InvalidSource, "invalid_source")
+
+
+@pytest.mark.parametrize(("source", "source_ref"), [("admin", None), (None, "order-7")])
+def test_every_source_and_one_of_them_is_refused(
+    org: Scenario, source: str | None, source_ref: str | None
+) -> None:
+    """Either meaning might be the one that was meant, and the wider one takes more away."""
+    org.given(fact(ModuleGranted, key=CRM, source="plan:gold@3"))
+    org.when(RevokeAccess(key=CRM, scope="all", source=source, source_ref=source_ref))
+    org.then_refused(ContradictoryScope, "contradictory_scope", key=CRM)

@@ -151,6 +151,24 @@ def test_there_is_one_trial_of_a_key_in_all_history(org: Scenario) -> None:
     )
 
 
+def test_a_trial_that_was_taken_back_before_it_began_was_none(org: Scenario) -> None:
+    org.when(StartTrial(key=CRM, starts=noon + day, until=noon + 3 * day))
+    org.when(RevokeAccess(key=CRM, source="trial"), at=noon + hour)
+    org.when(StartTrial(key=CRM, until=noon + 2 * day), at=noon + hour)
+    org.then_at(noon + hour, crm="trial")
+
+
+def test_one_that_was_taken_back_leaves_the_earlier_one_used(org: Scenario) -> None:
+    org.when(StartTrial(key=CRM, until=noon + hour))
+    used = org.org.used_trials[CRM].grant_id
+    org.when(
+        StartTrial(key=CRM, starts=noon + day, until=noon + 3 * day, override_policy=True),
+        at=noon + 2 * hour,
+    )
+    org.when(RevokeAccess(key=CRM, source="trial"), at=noon + 3 * hour)
+    assert org.org.used_trials[CRM].grant_id == used
+
+
 def test_a_used_trial_is_remembered_beyond_the_grants_that_followed(org: Scenario) -> None:
     org.given(fact(TrialStarted, key=CRM, grant_id="t1", ends_at=later))
     org.when(RevokeAccess(key=CRM, scope="all"))

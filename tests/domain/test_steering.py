@@ -161,6 +161,20 @@ def test_the_plan_goes_no_further_against_the_evidence() -> None:
     assert (gone_on.step, gone_on.rules.share) == ("3a", 500)
 
 
+@pytest.mark.parametrize("evidence", [WRONG, SLOW])
+def test_no_default_enforces_against_the_evidence(evidence: Evidence) -> None:
+    """It would be the whole hundred per cent by another name."""
+    with pytest.raises(PromotionRefused):
+        steered(SetDefault(mode="enforce"), after=[SetDefault(mode="off")], evidence=evidence)
+    all_the_same = SetDefault(mode="enforce", override=True)
+    with pytest.raises(NotPermitted):
+        steered(all_the_same, after=[SetDefault(mode="off")], evidence=evidence, by=ORG_ADMIN)
+
+    rollout, _ = steered(all_the_same, after=[SetDefault(mode="off")], evidence=evidence)
+    assert rollout.rules.default == "enforce"
+    assert steered(SetDefault(mode="off"), evidence=evidence)[0].rules.default == "off"
+
+
 def test_only_a_super_admin_goes_on_against_the_evidence() -> None:
     more = SetShare(share=EVERYBODY, override=True)
     with pytest.raises(NotPermitted):

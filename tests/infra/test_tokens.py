@@ -136,6 +136,11 @@ def test_two_kinds_of_keys_are_refused(pem: Path, left_out: str | None) -> None:
         verifying(Settings.model_validate(kinds))
 
 
+def test_an_address_of_keys_that_is_none_is_a_problem_of_the_settings() -> None:
+    with pytest.raises(SettingsProblem, match="LEDGER_JWKS_URL cannot be used"):
+        verifying(Settings(jwks_url="issuer/jwks.json"))
+
+
 @pytest.mark.parametrize("keys", [{"jwt_public_key_file": "key.pem"}, {"jwks_url": "https://i/"}])
 def test_only_the_issuer_of_public_keys_signs(keys: dict[str, str]) -> None:
     """The command line says so instead of making tokens nobody accepts."""

@@ -97,6 +97,11 @@ def test_a_public_key_is_no_shared_secret() -> None:
         resolver(algorithms=["HS256", "RS256"])
 
 
+def test_a_token_may_last_longer_than_any_calendar() -> None:
+    found = resolver()(request(f"Bearer {signed(exp=10**400)}"))
+    assert found == Principal("u1", "user", 42, ("crm.*",))
+
+
 def test_a_token_that_was_verified_is_remembered_until_it_expires() -> None:
     now = time.time()
     clock = [now]

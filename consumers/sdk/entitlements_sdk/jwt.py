@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 LONGEST_TOKEN = 8_192  # characters
 _REMEMBERED = 10_000  # verified tokens
+_NEVER = 2**53  # seconds; what is later is as good as never, and may be no float
 _TRICKS = ("jku", "jwk", "x5u", "x5c", "crit")  # header fields that would name other keys or rules
 _NO_TOKEN = "Send a token: 'Authorization: Bearer <JWT>'."  # noqa: S105 - says that there is none
 
@@ -115,7 +116,7 @@ class JwtPrincipal:
         except (jwt.PyJWTError, ValueError) as error:
             raise Unauthenticated(f"The token was refused: {error}.") from error
         principal = _principal(claims)
-        self._verified[digest] = (principal, float(claims["exp"]))
+        self._verified[digest] = (principal, min(int(claims["exp"]), _NEVER))
         if len(self._verified) > _REMEMBERED:
             self._verified.pop(next(iter(self._verified)), None)
         return principal

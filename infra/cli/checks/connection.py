@@ -1,10 +1,11 @@
 """A connection as the product makes it: its time-outs, the clock at its end, and the catalog."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 from psycopg import AsyncConnection
 
+from domain.bypass import misnamed
 from domain.catalog import Catalog
 from infra.cli.checks.finding import Finding
 from infra.store.connections import LIMITS, connect
@@ -13,14 +14,21 @@ from projections.shelf import newest_catalog
 _APART_SECONDS = 2.0  # more than that between two clocks deserves a look
 
 
-async def check_connection(url: str, *, wall: Callable[[], datetime]) -> list[Finding]:
-    """Findings about a connection as the product makes it: its time-outs, clock and catalog."""
+async def check_connection(
+    url: str, *, wall: Callable[[], datetime], never: Sequence[str] = ()
+) -> list[Finding]:
+    """Findings about a connection as the product makes it: its time-outs, clock and catalog.
+
+    `never` are the keys that must not be bypassed: the catalog has to know them.
+    """
     connection = await connect(url)
     try:
+        catalog = await newest_catalog(connection)
         return [
             await _time_outs(connection),
             await _clock(connection, wall=wall),
-            _catalog(await newest_catalog(connection)),
+            _catalog(catalog),
+            *(_unprotected(never, catalog) if catalog is not None else ()),
         ]
     finally:
         await connection.close()
@@ -57,3 +65,9 @@ def _catalog(catalog: Catalog | None) -> Finding:
         mend = "The first start publishes one; or run 'entitlements catalog apply FILE'."
         return Finding.warn("catalog", "none was ever published", mend=mend)
     return Finding.ok("catalog", f"version {catalog.version}, {len(catalog.modules)} modules")
+
+
+def _unprotected(never: Sequence[str], catalog: Catalog) -> Iterator[Finding]:
+    mend = "Correct LEDGER_BYPASS_NEVER: until then this name keeps nothing from being bypassed."
+    for sentence in misnamed(never, catalog):
+        yield Finding.problem("never bypassed", sentence, mend=mend)

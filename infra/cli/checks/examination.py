@@ -35,7 +35,9 @@ def _storage(settings: Settings) -> Iterator[Finding]:
             found = list(check_storage(where))
             yield from found
             if any(finding.name == "roles" and finding.health == "ok" for finding in found):
-                yield from asyncio.run(check_connection(where.app_url, wall=wall_clock))
+                never = settings.bypass_never
+                connection = check_connection(where.app_url, wall=wall_clock, never=never)
+                yield from asyncio.run(connection)
                 yield from asyncio.run(check_relay(settings, where.app_url))
     except Exception as error:
         problem = problem_of(error)

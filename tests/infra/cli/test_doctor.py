@@ -126,6 +126,15 @@ async def test_clocks_that_are_apart_deserve_a_look(database: Database) -> None:
     assert "behind" in clock.found
 
 
+def test_a_key_that_is_never_bypassed_must_be_known(database: Database, tmp_path: Path) -> None:
+    shell = Shell.over(database, data_dir=tmp_path)
+    shell("catalog", "show")
+    shell = Shell(shell.env | {"LEDGER_BYPASS_NEVER": "hr,payrol"})
+    report = shell.json("doctor", code=1)
+    (found,) = [each for each in report["checks"] if each["name"] == "never bypassed"]
+    assert (found["health"], "payrol" in found["found"]) == ("problem", True)
+
+
 def test_a_variable_that_is_no_setting_is_told(shell: Shell) -> None:
     misspelt = Shell(shell.env | {"LEDGER_DATABSE_URL": "postgresql://db/ledger"})
     settings = {finding["name"]: finding for finding in misspelt.json("doctor")["settings"]}
