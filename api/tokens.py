@@ -3,7 +3,7 @@
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol, get_args
 
@@ -25,6 +25,7 @@ _MALFORMED = (
     "it is no JSON Web Token; `entitlements token --role super_admin` prints one to try things with"
 )
 _TRICKS = ("jku", "jwk", "x5u", "x5c", "crit")  # header fields that would name other keys or rules
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class InvalidToken(Exception):
@@ -39,6 +40,7 @@ class Principal:
     role: Role
     org: OrgId | None
     permissions: tuple[str, ...] = ()
+    expires_at: datetime = field(default=_NEVER, compare=False)  # when the token stops to prove it
 
     @property
     def is_super_admin(self) -> bool:
@@ -109,7 +111,7 @@ class JwtVerifier:
         self._issuer = issuer
         self._audience = audience
         self._now = now
-        self._verified: OrderedDict[bytes, tuple[Principal, datetime]] = OrderedDict()
+        self._verified: OrderedDict[bytes, Principal] = OrderedDict()
 
     async def verify(self, token: str) -> Principal:
         """See `TokenVerifier.verify`; a token seen before costs one hash."""
@@ -122,7 +124,7 @@ class JwtVerifier:
         digest = hashlib.sha256(sent).digest()
         claims = await self._claims(token)
         principal = _principal(claims)
-        self._verified[digest] = (principal, _instant(int(claims["exp"])))
+        self._verified[digest] = principal
         if len(self._verified) > _REMEMBERED:
             self._verified.popitem(last=False)
         return principal
@@ -130,7 +132,7 @@ class JwtVerifier:
     def remembered(self, token: bytes, at: datetime) -> Principal | None:
         """See `TokenVerifier.remembered`; costs one hash."""
         known = self._verified.get(hashlib.sha256(token).digest())
-        return known[0] if known is not None and at < known[1] else None
+        return known if known is not None and at < known.expires_at else None
 
     async def _claims(self, token: str) -> dict[str, Any]:
         try:
@@ -161,7 +163,7 @@ def _instant(seconds: int) -> datetime:
     try:
         return datetime.fromtimestamp(seconds, UTC)
     except (OverflowError, ValueError, OSError):
-        return datetime.max.replace(tzinfo=UTC)
+        return _NEVER
 
 
 def _principal(claims: dict[str, Any]) -> Principal:
@@ -180,6 +182,7 @@ def _principal(claims: dict[str, Any]) -> Principal:
             role=role,
             org=None if org is None else org_id(org),
             permissions=tuple(permissions),
+            expires_at=_instant(int(claims["exp"])),
         )
     except InvalidOrgId as error:
         raise InvalidToken(f"its org_id is not one: {error.message}") from error

@@ -7,6 +7,7 @@ itself hears of changes, and a checkpoint each ten say that nothing up to their 
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from datetime import datetime
 from functools import lru_cache
 from typing import Annotated, Any
 
@@ -107,7 +108,7 @@ async def watch(
         str | None, Header(description="the same, as browsers send it; it is the one that counts")
     ] = None,
 ) -> Response:
-    """What changes, from a position on."""
+    """What changes, from a position on, for as long as the token is good."""
     seen = since if last_event_id is None else _position(last_event_id)
     watcher = parts.watch.join()
     try:
@@ -115,7 +116,7 @@ async def watch(
     except BaseException:
         parts.watch.leave(watcher)
         raise
-    pieces = _pieces(parts, watcher, missed, seen or 0)
+    pieces = _pieces(parts, watcher, missed, seen or 0, until=principal.expires_at)
     return EventStream(pieces, watch=parts.watch, watcher=watcher)
 
 
@@ -139,12 +140,12 @@ async def _missed(parts: ApiParts, watcher: Watcher, seen: int | None) -> list[C
 
 
 async def _pieces(
-    parts: ApiParts, watcher: Watcher, missed: list[Change], seen: int
+    parts: ApiParts, watcher: Watcher, missed: list[Change], seen: int, *, until: datetime
 ) -> AsyncIterator[bytes]:
     """What was missed with a checkpoint, then what happens, each piece up to the present."""
     seconds = asyncio.get_running_loop().time
     beats, due = 0, seconds()
-    while True:
+    while parts.clock.now() < until:
         changes, missed = [*missed, *watcher.drain()], []
         if any(change.kind == "hydrate" for change in changes):
             seen = 0

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from domain.catalog import Catalog, Key
+from domain.catalog import Catalog, Key, module_of
 from domain.commands.base import Command, Context, active_in_slot, in_slot, live_grants
+from domain.effective import Effective, effective
 from domain.facts import GrantEnded, ModuleGranted
 from domain.instants import aware, iso
 from domain.lanes import ADMIN_SOURCE, EndedBy, Grant, Slot, valid_source
@@ -113,13 +114,26 @@ class RevokeAccess(Command):
         ending = live_grants(
             org, self.key, at=context.now, source=source, source_ref=self.source_ref
         )
+        sooner = [grant.ends for grant in ending if grant.ends is not None and grant.ends < at]
         for grant in ending:
             if grant.ends is None or grant.ends > at:
                 end_grant(org, context, grant, ended_by="revoked", at=at)
+        return [*self._still_on(org, context, at), *self._sooner(sooner, at)]
+
+    def _still_on(self, org: Org, context: Context, at: datetime) -> Sequence[str]:
         still = sorted({g.source for g in live_grants(org, self.key, at=at) if g.active(at)})
         if still:
             return [f"'{self.key}' is still granted by {', '.join(still)}."]
+        if effective(org.lanes, context.catalog, self.key, at) is not Effective.DISABLED:
+            module = module_of(self.key)
+            return [f"'{self.key}' stays on with '{module}': switch it off with set-submodule."]
         return ()
+
+    def _sooner(self, ends: Sequence[datetime], at: datetime) -> Sequence[str]:
+        if not ends:
+            return ()
+        stands = f"'{self.key}' ends at {iso(max(ends))} already"
+        return [f"{stands}; cancel that first for it to go on until {iso(at)}."]
 
 
 def open_grant(

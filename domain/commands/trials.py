@@ -4,10 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from domain.catalog import Catalog, Key
+from domain.catalog import Catalog, Key, module_of
 from domain.commands.base import Command, Context, active_in_slot, in_slot
 from domain.commands.grants import end_grant, supersede
-from domain.effective import Effective
 from domain.facts import TrialConverted, TrialExtended, TrialStarted
 from domain.instants import iso
 from domain.lanes import ADMIN_SOURCE, TRIAL_SOURCE, Grant, Slot
@@ -65,19 +64,26 @@ class StartTrial(Command):
         return (standing.starts, standing.ends) == (self.starts, ends)
 
     def _check_policy(self, org: Org, context: Context) -> None:
-        enabled = org.lanes.own(self.key, context.now) is Effective.ENABLED
-        if enabled and not self.allow_latent:
-            sources = {
-                g.source
-                for g in org.grants.values()
-                if g.key == self.key and g.kind == "full" and g.active(context.now)
-            }
+        sources = {
+            grant.source
+            for grant in org.grants.values()
+            if grant.key in self._enabled_by(context.catalog)
+            and grant.kind == "full"
+            and grant.active(context.now)
+        }
+        if sources and not self.allow_latent:
             raise AlreadyEnabled(self.key, sources=sorted(sources))
         if self.override_policy and self.key in org.used_trials:
             if not context.by.actor.may_override:
                 raise NotPermitted("Only a super admin may override the once-only rule of trials.")
             return
         check_unused(org, self.key)
+
+    def _enabled_by(self, catalog: Catalog) -> tuple[Key, ...]:
+        """The keys whose grants enable it: its own, and its module where it comes with that."""
+        submodule = catalog.submodule(self.key)
+        comes_along = submodule is not None and submodule.on_by_default
+        return (self.key, module_of(self.key)) if comes_along else (self.key,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +111,9 @@ class ExtendTrial(Command):
         until = context.trial_end(asked, starts=context.now)
         if until <= current:
             raise NotLater(self.key, until=iso(until), current=iso(current))
+        for later in _others(org, context, trial):
+            if later.starts < until:  # there is one trial at a time
+                end_grant(org, context, later, ended_by="superseded")
         extend_trial(org, context, trial, until=until)
         return ()
 
@@ -178,8 +187,16 @@ def extend_trial(org: Org, context: Context, trial: Grant, *, until: datetime) -
     )
 
 
+def _others(org: Org, context: Context, trial: Grant) -> list[Grant]:
+    """The other trials of its key that are still to come."""
+    standing = in_slot(org, trial_slot(trial.key), at=context.now)
+    return [grant for grant in standing if grant.id != trial.id]
+
+
 def convert_trial(org: Org, context: Context, trial: Grant) -> None:
     """Record that a trial became a full grant; an `admin` grant that already stands is kept."""
+    for later in _others(org, context, trial):
+        end_grant(org, context, later, ended_by="converted")
     slot = (trial.key, ADMIN_SOURCE, None)
     if active_in_slot(org, slot, at=context.now) is not None:
         end_grant(org, context, trial, ended_by="converted")

@@ -4,6 +4,7 @@ import json
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -12,6 +13,7 @@ import pytest
 from infra.database import Database
 from infra.settings import Settings
 from tests.api.calls import command
+from tests.api.test_tokens import signed
 from tests.live import LiveServer
 
 pytestmark = pytest.mark.one_server
@@ -169,3 +171,12 @@ def test_one_who_watches_does_not_hold_up_the_end(settings: Settings, database: 
     # That the block was left at all is what is shown: it waits for the server's thread.
     deaf.close()
     stream.close()
+
+
+def test_a_stream_ends_with_its_token(live: LiveServer) -> None:
+    """Or whoever had a token once would hear of every organisation for ever."""
+    expires = datetime.now(UTC) + timedelta(seconds=3)
+    with watching(live.client(), Authorization=f"Bearer {signed(exp=expires)}") as told:
+        beats = [event for event in told if event[0] in ("heartbeat", "checkpoint")]
+    assert beats
+    assert datetime.now(UTC) >= expires - timedelta(seconds=1)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.commands import ConvertTrial
+from domain.commands import ConvertTrial, StartTrial
 from domain.facts import GrantEnded, ModuleGranted, TrialConverted, TrialStarted
 from domain.refusals import TrialNotRunning
 from tests.domain.scenario import Described, Scenario, fact
@@ -89,3 +89,10 @@ def test_a_converted_trial_ended_when_it_was_converted(org: Scenario) -> None:
     org.when(ConvertTrial(key=CRM))
     used = org.org.used_trials[CRM]
     assert (used.grant_id, used.ends) == ("t1", noon)
+
+
+def test_a_trial_that_was_to_follow_ends_with_the_one_that_is_converted(org: Scenario) -> None:
+    org.given(fact(TrialStarted, key=CRM, grant_id="t1", ends_at=soon))
+    org.when(StartTrial(key=CRM, starts=soon + day, until=soon + 2 * day, override_policy=True))
+    org.when(ConvertTrial(key=CRM), at=noon + hour)
+    assert {g.source for g in org.org.grants.values() if g.live(noon + hour)} == {"admin"}

@@ -3,7 +3,7 @@
 import pytest
 
 from domain.commands import ExtendTrial, RevokeAccess, StartTrial
-from domain.facts import ModuleGranted, TrialExtended, TrialStarted
+from domain.facts import GrantEnded, ModuleGranted, TrialExtended, TrialStarted
 from domain.refusals import NaiveTimestamp, NotInFuture, NotLater, TrialNotRunning, TrialTooLong
 from tests.domain.scenario import Described, Scenario, fact
 from tests.domain.world import CRM, EMAIL, LONGEST_TRIAL, day, hour, morning, noon, us
@@ -116,3 +116,15 @@ def test_a_latent_trial_is_extended(org: Scenario) -> None:
 def test_nothing_that_is_always_on_is_on_trial(org: Scenario) -> None:
     org.when(ExtendTrial(key=EMAIL, by_days=1))
     org.then_refused(TrialNotRunning, "trial_not_running", key=EMAIL)
+
+
+def test_a_trial_that_is_extended_over_the_next_takes_its_place(org: Scenario) -> None:
+    """There is one trial of a key at a time."""
+    org.given(fact(TrialStarted, key=CRM, grant_id="t1", ends_at=soon))
+    org.when(StartTrial(key=CRM, starts=soon + day, until=later, override_policy=True))
+    org.when(ExtendTrial(key=CRM, until=later + day), at=noon + hour)
+    org.then(
+        fact(GrantEnded, ended_by="superseded", effective_at=noon + hour),
+        fact(TrialExtended, grant_id="t1", ends_at=later + day),
+    )
+    org.then_at(later, crm="trial").then_at(later + day, crm="disabled")

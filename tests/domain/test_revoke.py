@@ -7,7 +7,7 @@ from domain.commands.grants import ContradictoryScope
 from domain.facts import GrantEnded, ModuleGranted, TrialExtended, TrialStarted
 from domain.refusals import Backdated, InvalidSource, NaiveTimestamp
 from tests.domain.scenario import Scenario, fact
-from tests.domain.world import CRM, HR, day, hour, morning, noon, us
+from tests.domain.world import CRM, HR, LEADS, day, hour, morning, noon, us
 
 soon = noon + 3 * day
 later = noon + 5 * day
@@ -191,3 +191,17 @@ def test_every_source_and_one_of_them_is_refused(
     org.given(fact(ModuleGranted, key=CRM, source="plan:gold@3"))
     org.when(RevokeAccess(key=CRM, scope="all", source=source, source_ref=source_ref))
     org.then_refused(ContradictoryScope, "contradictory_scope", key=CRM)
+
+
+def test_a_revoke_of_what_comes_with_its_module_says_that_it_stays(org: Scenario) -> None:
+    org.given(fact(ModuleGranted, key=CRM))
+    org.when(RevokeAccess(key=LEADS)).then_nothing()
+    org.then_warned("'crm.leads' stays on with 'crm'")
+
+
+def test_a_later_revoke_says_that_an_earlier_one_stands(org: Scenario) -> None:
+    org.given(fact(ModuleGranted, key=CRM))
+    org.when(RevokeAccess(key=CRM, at=soon))
+    org.when(RevokeAccess(key=CRM, at=later)).then_nothing()
+    org.then_warned("'crm' ends at")
+    org.then_at(soon, crm="disabled")

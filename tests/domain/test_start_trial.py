@@ -21,6 +21,7 @@ from tests.domain.world import (
     CRM,
     FORECASTS,
     HR,
+    LEADS,
     LONGEST_TRIAL,
     ORG_ADMIN,
     day,
@@ -226,6 +227,14 @@ def test_a_trial_of_what_is_enabled_is_refused(org: Scenario) -> None:
     org.given(fact(ModuleGranted, key=CRM), fact(ModuleGranted, key=CRM, source="plan:gold@3"))
     org.when(StartTrial(key=CRM, until=later))
     org.then_refused(AlreadyEnabled, "already_enabled", key=CRM, sources=["admin", "plan:gold@3"])
+
+
+def test_a_trial_of_what_comes_with_its_module_is_refused(org: Scenario) -> None:
+    """It would use up the one trial there is, for nothing."""
+    org.given(fact(ModuleGranted, key=CRM))
+    org.when(StartTrial(key=LEADS, until=later))
+    org.then_refused(AlreadyEnabled, "already_enabled", key=LEADS, sources=["admin"])
+    org.when(StartTrial(key=FORECASTS, until=later)).then(fact(TrialStarted, key=FORECASTS))
 
 
 def test_a_trial_may_lie_latent_under_a_grant(org: Scenario) -> None:
