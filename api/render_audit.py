@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from api.render_history import recorded
+from domain.facts import TrialExtended, TrialStarted
 from domain.history import Recorded
+from domain.lanes import TRIAL_SOURCE
 
 COLUMNS = (
     "position",
@@ -47,7 +49,8 @@ async def csv_lines(pages: AsyncIterator[Sequence[Recorded]]) -> AsyncIterator[s
 def _row(entry: Recorded) -> list[Any]:
     event = recorded(entry)
     data = event["data"]
-    event |= {"key": data.get("key"), "source": data.get("source")}
+    trial = TRIAL_SOURCE if isinstance(entry.fact, TrialStarted | TrialExtended) else None
+    event |= {"key": data.get("key"), "source": data.get("source", trial)}
     event["data"] = json.dumps(data, ensure_ascii=False)
     return [event[column] for column in COLUMNS]
 

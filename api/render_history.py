@@ -9,7 +9,7 @@ from domain.effective import Effective
 from domain.explain import Explanation
 from domain.facts import LedgerEvent, NewerFact
 from domain.history import Recorded, Span
-from domain.ids import org_json, org_of
+from domain.ids import OrgId, org_json, org_of
 from domain.instants import iso
 
 _ENVELOPE = frozenset(LedgerEvent.__annotations__)
@@ -19,9 +19,11 @@ def recorded(entry: Recorded) -> dict[str, Any]:
     """One event: its place, who said so and why, and its content under `data`."""
     fact = entry.fact
     org = org_of(fact.originator_id)
+    content = fact.body if isinstance(fact, NewerFact) else _content(fact)
+    about = org or content.get("org")  # a bypass stands in a stream of its own, and names the org
     return {
         "position": entry.position,
-        "org_id": org_json(org) if org else None,
+        "org_id": org_json(OrgId(about)) if isinstance(about, str) else None,
         "event_id": str(fact.event_id),
         "type": fact.TOPIC,
         "org_version": fact.originator_version if org else None,
@@ -34,7 +36,7 @@ def recorded(entry: Recorded) -> dict[str, Any]:
         "ticket": fact.ticket,
         "correlation_id": fact.correlation_id,
         "batch_id": fact.batch_id,
-        "data": fact.body if isinstance(fact, NewerFact) else _content(fact),
+        "data": content,
     }
 
 

@@ -5,6 +5,7 @@ import io
 import json
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -158,3 +159,21 @@ def test_a_query_that_makes_no_sense_is_refused(
     answer = staff.get("/api/v1/audit/events", params=marks)
 
     assert (answer.status_code, answer.json()["code"]) == (422, code)
+
+
+def test_all_that_is_done_to_a_trial_is_found_by_its_source(staff: httpx.Client, org: int) -> None:
+    """Its start and its extension too, which name none; and they have it in the table."""
+    until = (datetime.now(UTC) + timedelta(days=3)).isoformat()
+    command(staff, org, "start-trial", key="hr", until=until)
+    command(staff, org, "extend-trial", key="hr", by_days=2)
+    command(staff, org, "revoke", key="hr", source="trial")
+    found = eventually(lambda: find(staff, org=org, source="trial")["events"], count=3)
+    assert [event["type"].split(".")[1] for event in found] == [
+        "GrantEnded",
+        "TrialExtended",
+        "TrialStarted",
+    ]
+    asked: dict[str, str | int] = {"org": org, "source": "trial", "format": "csv"}
+    header, *lines = staff.get("/api/v1/audit/export", params=asked).text.splitlines()
+    place = header.split(",").index("source")
+    assert [line.split(",")[place] for line in lines] == ["trial"] * 3

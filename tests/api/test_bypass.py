@@ -158,6 +158,7 @@ def test_the_weekly_review_is_a_table(staff: httpx.Client, org: int) -> None:
     header, line = answer.text.splitlines()
     assert header.startswith("position,recorded_at")
     assert "'=HYPERLINK(1) is no reason" in line
+    assert line.split(",")[header.split(",").index("org_id")] == str(org)
 
 
 def test_a_bypass_is_found_by_actor_key_and_time(
