@@ -114,11 +114,10 @@ class RevokeAccess(Command):
         ending = live_grants(
             org, self.key, at=context.now, source=source, source_ref=self.source_ref
         )
-        sooner = [grant.ends for grant in ending if grant.ends is not None and grant.ends < at]
-        for grant in ending:
-            if grant.ends is None or grant.ends > at:
-                end_grant(org, context, grant, ended_by="revoked", at=at)
-        return [*self._still_on(org, context, at), *self._sooner(sooner, at)]
+        cut = [grant for grant in ending if grant.ends is None or grant.ends > at]
+        for grant in cut:
+            end_grant(org, context, grant, ended_by="revoked", at=at)
+        return self._still_on(org, context, at) or ([] if cut else self._sooner(ending, at))
 
     def _still_on(self, org: Org, context: Context, at: datetime) -> Sequence[str]:
         still = sorted({g.source for g in live_grants(org, self.key, at=at) if g.active(at)})
@@ -129,7 +128,8 @@ class RevokeAccess(Command):
             return [f"'{self.key}' stays on with '{module}': switch it off with set-submodule."]
         return ()
 
-    def _sooner(self, ends: Sequence[datetime], at: datetime) -> Sequence[str]:
+    def _sooner(self, ending: Sequence[Grant], at: datetime) -> Sequence[str]:
+        ends = [g.ends for g in ending if g.kind == "full" and g.ends is not None and g.ends < at]
         if not ends:
             return ()
         stands = f"'{self.key}' ends at {iso(max(ends))} already"
