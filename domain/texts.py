@@ -7,7 +7,7 @@ from domain.refusals import InvalidText
 LONGEST_NAME = 200  # characters
 LONGEST_TICKET = 120
 LONGEST_REFERENCE = 200
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")  # all but tab and new line
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # all but tab and new line
 
 
 def printable(text: str) -> bool:

@@ -42,9 +42,16 @@ async def use(
     """
     actor = bypassing(principal, body)
     by = provenance(request, principal, reason="Asks for a bypass.", ticket=None)
-    return await used(
-        parts, body, actor=actor, reason=body.reason or reason, traceparent=by.traceparent
-    )
+    said = body.reason or (reason and _meant(reason))
+    return await used(parts, body, actor=actor, reason=said, traceparent=by.traceparent)
+
+
+def _meant(header: str) -> str:
+    """A header as who wrote it meant it: in UTF-8, where it is that (RFC 9110 leaves it open)."""
+    try:
+        return header.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        return header
 
 
 @router.post("/bypass/sessions", response_model=SessionState, status_code=201)

@@ -80,6 +80,20 @@ def test_a_bypass_needs_a_reason(staff: httpx.Client, org: int) -> None:
     assert len(reviewed(staff, org=org)) == 1
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_a_reason_in_a_header_is_read_as_it_was_written(
+    staff: httpx.Client, org: int, encoding: str
+) -> None:
+    why = "Grüße aus der Buchhaltung"
+    answer = staff.post(
+        "/api/v1/bypass/uses",
+        json={"org": org, "key": "crm"},
+        headers=[(b"X-Bypass-Reason", why.encode(encoding))],
+    )
+    assert answer.status_code == 200, answer.text
+    assert [event["reason"] for event in reviewed(staff, org=org)] == [why]
+
+
 def test_only_super_admins_bypass(live: LiveServer, staff: httpx.Client, org: int) -> None:
     """And services on behalf of one, whose name is kept beside theirs."""
     for role in ("user", "org_admin", "service"):

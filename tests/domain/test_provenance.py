@@ -36,7 +36,8 @@ def test_white_space_around_a_reason_is_dropped() -> None:
 
 
 @pytest.mark.parametrize(
-    "reason", ["bell \x07 in a reason", "half \ud800 of a character", "\x7f" * 10]
+    "reason",
+    ["bell \x07 in a reason", "half \ud800 of a character", "\x7f" * 10, "from \x9f elsewhere"],
 )
 def test_what_cannot_be_kept_is_no_reason(reason: str) -> None:
     with pytest.raises(InvalidText) as refused:

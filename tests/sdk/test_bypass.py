@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, FastAPI
 
 from entitlements_sdk import BypassRefused, BypassWish, Decision, OutOfReach, Principal
 from entitlements_sdk.fastapi import guarded_route, protect, require_entitlement
+from entitlements_sdk.fastapi.resolving import wishing
 from tests.sdk.conftest import ClientOf
 
 pytestmark = pytest.mark.anyio
@@ -116,3 +117,12 @@ async def test_a_guard_lets_a_super_admin_by_who_says_why(
 
     assert answer.status_code == status, answer.text
     assert len(book.entries) == (1 if status == 200 else 0)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_a_reason_in_a_header_is_read_as_it_was_written(encoding: str) -> None:
+    why = "Grüße aus der Buchhaltung"
+    scope = {"method": "GET", "path": "/", "headers": [(b"x-bypass-reason", why.encode(encoding))]}
+    wish = wishing(Principal("s1", role="super_admin"), scope).bypass
+    assert wish is not None
+    assert wish.reason == why

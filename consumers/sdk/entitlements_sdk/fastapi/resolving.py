@@ -71,11 +71,19 @@ def wishing(principal: Principal, scope: Scope) -> Principal:
     if reason is None and session is None:
         return principal
     wish = BypassWish(
-        reason=None if reason is None else reason.decode("latin-1"),
+        reason=None if reason is None else _meant(reason),
         session_id=None if session is None else session.decode("latin-1"),
         route=f"{scope.get('method', 'WEBSOCKET')} {scope['path']}"[:200],
     )
     return replace(principal, bypass=wish)
+
+
+def _meant(header: bytes) -> str:
+    """A header in UTF-8, where it is that, as who wrote it meant it."""
+    try:
+        return header.decode()
+    except UnicodeDecodeError:
+        return header.decode("latin-1")
 
 
 async def found(principal: Found, scope: Scope) -> Principal:
