@@ -1,11 +1,11 @@
 """The bodies of commands: shapes only; what they mean is decided in the domain."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from api.written import Instant
 from domain.catalog import Catalog, Key
 from domain.commands import (
     ApplyBundle,
@@ -59,8 +59,8 @@ class GrantBody(Body):
     key: RawKey
     source: Reference = "admin"
     source_ref: Reference | None = None
-    starts: datetime | None = Field(default=None, alias="from")
-    until: datetime | None = None
+    starts: Instant | None = Field(default=None, alias="from")
+    until: Instant | None = None
     on_conflict: Literal["refuse", "supersede"] = "refuse"
 
     def commands(self, catalog: Catalog) -> Sequence[Command]:
@@ -83,7 +83,7 @@ class RevokeBody(Body):
     scope: Literal["source", "all"] = "source"
     source: Reference | None = None
     source_ref: Reference | None = None
-    at: datetime | None = None
+    at: Instant | None = None
 
     def commands(self, catalog: Catalog) -> Sequence[Command]:
         return [
@@ -101,8 +101,8 @@ class StartTrialBody(Body):
     """Let the org try a key until an instant."""
 
     key: RawKey
-    until: datetime
-    starts: datetime | None = Field(default=None, alias="from")
+    until: Instant
+    starts: Instant | None = Field(default=None, alias="from")
     allow_latent: bool = False
     override_policy: bool = False
 
@@ -123,7 +123,7 @@ class ExtendTrialBody(Body):
 
     key: RawKey
     by_days: Annotated[int, Field(ge=1, le=3650)] | None = None
-    until: datetime | None = None
+    until: Instant | None = None
 
     @model_validator(mode="after")
     def _one_of_both(self) -> "ExtendTrialBody":
@@ -151,8 +151,8 @@ class BlockBody(Body):
     scope: Scope
     category: Category
     key: RawKey | None = None
-    starts: datetime | None = Field(default=None, alias="from")
-    until: datetime | None = None
+    starts: Instant | None = Field(default=None, alias="from")
+    until: Instant | None = None
 
     def commands(self, catalog: Catalog) -> Sequence[Command]:
         return [

@@ -1,12 +1,12 @@
 """Questions and answers of the decision, and what programs decide by themselves with."""
 
-from datetime import datetime
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
 
 from api.bodies import RawKey, Reference
 from api.tokens import Role
+from api.written import Instant
 
 MOST_ORGS = 100
 MOST_KEYS = 100
@@ -31,7 +31,7 @@ class Question(BaseModel):
 
     actor: ActorBody | None = Field(default=None, description="absent: the caller")
     permission: Reference | None = Field(default=None, description="must be held as well")
-    at: datetime | None = Field(default=None, description="the instant to judge at; absent: now")
+    at: Instant | None = Field(default=None, description="the instant to judge at; absent: now")
 
 
 class CheckBody(Question):

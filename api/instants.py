@@ -7,14 +7,15 @@ from typing import Annotated
 from fastapi import Depends, Query
 
 from api.parts import Parts
+from api.written import Instant
 from domain.instants import aware
 
 SETTLED = timedelta(seconds=10)
 """No append runs this long, so what was recorded earlier than this ago is complete."""
 
-At = Annotated[datetime | None, Query(description="the instant to judge at; absent: now")]
+At = Annotated[Instant | None, Query(description="the instant to judge at; absent: now")]
 KnownAt = Annotated[
-    datetime | None,
+    Instant | None,
     Query(description="judge by what the ledger had recorded then; absent: by all there is"),
 ]
 

@@ -21,6 +21,7 @@ from api.orders import (
 from api.parts import ApiParts, Parts
 from api.render import admin_entitlements, catalog_modules, dumped
 from api.tokens import Principal
+from api.written import Instant
 from domain.catalog import Catalog
 from domain.commands import Command, SetStatus, SetSubmodule
 from domain.commands.status import Status
@@ -44,7 +45,7 @@ class ModuleChange(_Strict):
 
     module_key: Name
     status: Status | None = None
-    trial_expires_at: datetime | None = None
+    trial_expires_at: Instant | None = None
     source: Reference | None = None
 
 

@@ -1,7 +1,6 @@
 """The audit log: who did what to whom and when, in pages and whole; reading it is recorded."""
 
 import re
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -15,6 +14,7 @@ from api.parts import Parts
 from api.render_audit import csv_lines, json_lines
 from api.render_history import recorded
 from api.tokens import Principal
+from api.written import Instant
 from domain.facts import AuditRead
 from domain.ids import AUDIT_READS_STREAM, OrgId, org_id
 from domain.instants import aware, iso
@@ -50,8 +50,8 @@ class AuditFilter(BaseModel):
     type: Annotated[Text, Field(description="`ModuleGranted` or a whole type")] = None
     source: Text = None
     batch: Text = None
-    starts: Annotated[datetime | None, Field(alias="from", description="recorded from")] = None
-    ends: Annotated[datetime | None, Field(alias="to", description="recorded before")] = None
+    starts: Annotated[Instant | None, Field(alias="from", description="recorded from")] = None
+    ends: Annotated[Instant | None, Field(alias="to", description="recorded before")] = None
     after: Annotated[int | None, Field(ge=0, le=2**53, description="`next` of the page before")] = (
         None
     )

@@ -1,6 +1,5 @@
 """The super-admin bypass: recorded first, allowed second; sessions, and the review of both."""
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Path, Query, Request
@@ -15,6 +14,7 @@ from api.parts import ApiParts, Parts
 from api.render_audit import csv_lines, json_lines
 from api.render_history import recorded
 from api.routes.audit import Text, written_query
+from api.written import Instant
 from domain.bypass import BYPASS_FACTS, Session
 from domain.facts import AuditRead
 from domain.ids import AUDIT_READS_STREAM, org_id, org_json
@@ -91,8 +91,8 @@ class BypassFilter(BaseModel):
     org: Text = None
     key: Text = None
     session: Text = None
-    starts: Annotated[datetime | None, Field(alias="from", description="recorded from")] = None
-    ends: Annotated[datetime | None, Field(alias="to", description="recorded before")] = None
+    starts: Annotated[Instant | None, Field(alias="from", description="recorded from")] = None
+    ends: Annotated[Instant | None, Field(alias="to", description="recorded before")] = None
     after: Annotated[int | None, Field(ge=0, le=2**53)] = None
     order: Literal["newest", "oldest"] = "newest"
     limit: Annotated[int, Field(ge=1, le=1000, description="of a page")] = 50

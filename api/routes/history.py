@@ -1,7 +1,6 @@
 """What was so and why: explain, timeline, diff and replay, for super admins and services."""
 
 import asyncio
-from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -13,6 +12,7 @@ from api.instants import KnownPoint, PointInTime
 from api.parts import Parts
 from api.render_history import explanation, recorded, span, states
 from api.replaying import explained_decision
+from api.written import Instant
 from domain.effective import effective_map
 from domain.explain import explain
 from domain.history import touched_keys
@@ -98,8 +98,8 @@ async def diff(
     org: NamedOrg,
     parts: Parts,
     principal: Auditor,
-    starts: Annotated[datetime, Query(alias="from")],
-    ends: Annotated[datetime, Query(alias="to")],
+    starts: Annotated[Instant, Query(alias="from")],
+    ends: Annotated[Instant, Query(alias="to")],
 ) -> dict[str, Any]:
     """What differs between two instants: each key whose effective state is another, and why."""
     first, second = aware(starts, field="from"), aware(ends, field="to")

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from api.identity import Staff
 from api.parts import Parts
+from api.written import Instant
 from domain.instants import aware, iso
 from domain.refusals import InstantOutOfRange, Unacceptable
 
@@ -30,7 +31,7 @@ class ClockBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     advance_seconds: Annotated[float, Field(ge=0, le=3_153_600_000)] | None = None
-    set_to: datetime | None = None
+    set_to: Instant | None = None
 
     @model_validator(mode="after")
     def _one_of_both(self) -> "ClockBody":

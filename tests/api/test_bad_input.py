@@ -30,6 +30,8 @@ pytestmark = pytest.mark.one_server
         ({}, "invalid_request", "key"),
         ({"key": ["crm"]}, "invalid_request", "key"),
         ({"key": "crm", "until": "tomorrow"}, "invalid_request", "until"),
+        ({"key": "crm", "until": 1797000000}, "invalid_request", "give an instant"),
+        ({"key": "crm", "until": "1899000000"}, "invalid_request", "give an instant"),
     ],
 )
 def test_a_grant_that_makes_no_sense_is_refused(

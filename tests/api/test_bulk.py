@@ -118,7 +118,7 @@ def test_a_refused_row_keeps_back_its_org_and_no_other(
     assert (body["changed"], body["refused"]) == (2, 5)
     by_row = {result["row"]: result for result in body["results"]}
     assert "Row 2" in by_row[1]["message"]
-    assert "until: Input should be a valid datetime" in by_row[4]["message"]
+    assert "until: give an instant with its offset" in by_row[4]["message"]
     assert [version(staff, org) for org in orgs] == [1, 1, 3]
 
 

@@ -86,9 +86,9 @@ def test_the_document_has_every_module(shell: Shell) -> None:
 
 def test_a_name_is_printed_as_it_is(shell: Shell) -> None:
     """It is neither markup nor an order to the terminal."""
-    org = shell.new_org(name="[red]Acme[/] \x9b31m")
+    org = shell.new_org(name="[red]Acme[/] \u202e31m")
     said = shell("org", "show", org).stdout
-    assert said.startswith("[red]Acme[/] \\x9b31m (organisation ")
+    assert said.startswith("[red]Acme[/] \\u202e31m (organisation ")
 
 
 def test_an_empty_ledger_says_how_to_begin(own_shell: Shell) -> None:
