@@ -40,10 +40,10 @@ class Org(BaseAggregate[str]):
     """Grants and blocks of one org, as of its `version` (the `org_version`; 0: not registered).
 
     Of the grants that ended in a slot the last one stays, as the reason of a denial, and those that
-    were cut before they begin, for as long as that may be cancelled. Boundaries are
-    accounted for up to `ticked`: there were none, or a fact says that time passed them. `position`
-    is the place of its last fact in the whole ledger, 0 where nobody said. `held_by` is what a
-    newer version wrote about it, if any: then it may be read as far as it goes, and no more.
+    were cut before they begin, for as long as that may be cancelled. Boundaries are accounted for
+    up to `ticked`: there were none, or a fact says that time passed them. `position` is the place
+    of its last fact in the whole ledger, 0 where nobody said. `held_by` is what a newer version
+    wrote about it, if any: then it may be read as far as it goes, and no more.
     """
 
     Event = OrgEvent
